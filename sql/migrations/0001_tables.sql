@@ -1,0 +1,202 @@
+-- The tables that users query, and those in which runs keep their state. docs/TABLES.md explains each column.
+-- Applied by src/pg/migrate.c in one transaction, under an advisory lock.
+
+CREATE TABLE patient (
+    id                    text COLLATE "C" PRIMARY KEY,
+    version_id            text,
+    last_updated          timestamptz,
+    content_hash          bytea,                 -- SHA-256 of the raw bytes, only when the resource has no meta
+    active                boolean,
+    family_name           text,
+    given_names           text[],
+    first_name            text,                  -- given_names[1]
+    prefix                text,
+    suffix                text,
+    full_name             text,                  -- name.text, or put together
+    gender                text,
+    birth_date            date,                  -- first day of what is known
+    birth_date_precision  text CHECK (birth_date_precision IN ('year', 'month', 'day')),
+    deceased              boolean,
+    deceased_at           timestamptz,
+    deceased_precision    text CHECK (deceased_precision IN ('year', 'month', 'day', 'second')),
+    address_line          text,
+    city                  text,
+    district              text,
+    state                 text,
+    postal_code           text,                  -- of the chosen address, as it stands there
+    country               text,
+    postal_codes          text[],                -- of every address, as they stand, in order
+    zip                   text,                  -- the five digits for which it was loaded; set by the run
+    phone                 text,
+    email                 text,
+    marital_status        text,
+    language              text,
+    race                  text,
+    ethnicity             text,
+    birth_sex             text,
+    mrn                   text,
+    identifiers           jsonb,                 -- [{"system":…,"value":…,"type":…,"use":…}]
+    managing_organization text,
+    general_practitioner  text,
+    moved_at              timestamptz,           -- seen to have left the zip code; the row is kept
+    deleted_at            timestamptz,           -- tombstone: gone on the server
+    run_id                uuid NOT NULL          -- which run wrote this version
+);
+CREATE INDEX patient_zip_id ON patient (zip, id);
+CREATE INDEX patient_first_name ON patient (lower(first_name) text_pattern_ops, id);
+CREATE INDEX patient_family_name ON patient (lower(family_name) text_pattern_ops, id);
+
+CREATE TABLE observation (
+    id                    text COLLATE "C" PRIMARY KEY,
+    version_id            text,
+    last_updated          timestamptz,
+    content_hash          bytea,
+    patient_id            text COLLATE "C",
+    encounter_id          text COLLATE "C",
+    status                text NOT NULL,
+    category              text,                  -- first coding of the first category
+    categories            text[],                -- every category code, in order, without doubles
+    code_system           text,
+    code                  text,                  -- the coding that is userSelected, else LOINC's first, else the first
+    code_display          text,                  -- its display, else code.text
+    code_text             text,
+    codings               jsonb,                 -- all, when there is more than one
+    effective_at          timestamptz,           -- start of the instant, period or first timing event
+    effective_end         timestamptz,           -- end of the period or last timing event
+    effective_precision   text CHECK (effective_precision IN ('year', 'month', 'day', 'second')),
+    issued                timestamptz,
+    value_type            text,                  -- 'Quantity', 'CodeableConcept', … as in value[x]; NULL without a value
+    value_quantity        numeric,               -- Quantity and integer; exact, never through a double
+    value_comparator      text,
+    value_unit            text,
+    value_system          text,
+    value_code            text,                  -- Quantity's unit code; CodeableConcept's code
+    value_text            text,                  -- string; CodeableConcept's text or display; time; JSON of what has no column
+    value_boolean         boolean,
+    value_at              timestamptz,           -- dateTime; Period's start
+    value_end             timestamptz,           -- Period's end
+    value_precision       text CHECK (value_precision IN ('year', 'month', 'day', 'second')),
+    interpretation        text,
+    absent_reason         text,
+    reference_low         numeric,
+    reference_high        numeric,
+    reference_text        text,
+    body_site             text,
+    method                text,
+    note                  text,
+    components            jsonb,                 -- [{"code":…,"system":…,"display":…,"value_type":…,"value":…,"unit":…}]
+    deleted_at            timestamptz,
+    run_id                uuid NOT NULL
+);
+CREATE INDEX observation_patient ON observation (patient_id, effective_at DESC NULLS LAST, id);
+CREATE INDEX observation_code ON observation (code, effective_at);
+
+-- What is loaded, one row a zip code. `watermark` is the server's clock up to which everything is known to be loaded.
+CREATE TABLE zipcode (
+    zip             text PRIMARY KEY CHECK (zip ~ '^[0-9]{5}$'),
+    source_url      text NOT NULL,
+    watermark       timestamptz,
+    patients        bigint NOT NULL DEFAULT 0,
+    observations    bigint NOT NULL DEFAULT 0,
+    first_loaded_at timestamptz,
+    last_loaded_at  timestamptz,
+    last_run_id     uuid
+);
+
+CREATE TABLE run (
+    id               uuid PRIMARY KEY,           -- UUIDv7
+    ordinal          bigint GENERATED ALWAYS AS IDENTITY UNIQUE,
+    zip              text NOT NULL CHECK (zip ~ '^[0-9]{5}$'),
+    source_url       text NOT NULL,              -- without user name and password
+    mapping_version  integer NOT NULL,
+    kind             text NOT NULL CHECK (kind IN ('full', 'incremental')),
+    state            text NOT NULL CHECK (state IN ('pending', 'running', 'completed', 'incomplete', 'failed', 'cancelled')),
+    phase            text NOT NULL DEFAULT 'start',
+    allow_mass_delete boolean NOT NULL DEFAULT false,
+    cancel_requested boolean NOT NULL DEFAULT false,
+    idempotency_key  text,
+    requested_at     timestamptz NOT NULL DEFAULT now(),
+    started_at       timestamptz,
+    ended_at         timestamptz,
+    -- a run has one owner at a time: the process whose epoch this is, until the lease runs out
+    owner            text,
+    epoch            bigint NOT NULL DEFAULT 0,
+    lease_until      timestamptz,
+    since            timestamptz,                -- incremental: what changed at or after this
+    watermark        timestamptz,                -- what the zip code's watermark becomes when this run is committed
+    server_time      timestamptz,                -- the source's own clock when the run began
+    limits           jsonb NOT NULL DEFAULT '{}',
+    error_code       text,
+    error            text,                       -- why it failed, for a person
+    reconciliation   text                        -- what the numbers say, in words
+);
+CREATE UNIQUE INDEX run_one_active ON run (zip) WHERE state IN ('pending', 'running');
+CREATE UNIQUE INDEX run_idempotency ON run (idempotency_key) WHERE idempotency_key IS NOT NULL;
+CREATE INDEX run_zip ON run (zip, ordinal DESC);
+CREATE INDEX run_active ON run (ordinal) WHERE state IN ('pending', 'running');
+
+-- Numbers that add up: fetched = inserted + updated + unchanged + rejected + duplicates.
+CREATE TABLE run_count (
+    run_id        uuid NOT NULL REFERENCES run (id) ON DELETE CASCADE,
+    resource_type text NOT NULL CHECK (resource_type IN ('Patient', 'Observation')),
+    expected      bigint,                        -- the server's own count; NULL when it gave none
+    fetched       bigint NOT NULL DEFAULT 0,     -- entries of the type received, each once per batch
+    landed        bigint NOT NULL DEFAULT 0,
+    staged        bigint NOT NULL DEFAULT 0,
+    inserted      bigint NOT NULL DEFAULT 0,
+    updated       bigint NOT NULL DEFAULT 0,
+    unchanged     bigint NOT NULL DEFAULT 0,
+    deleted       bigint NOT NULL DEFAULT 0,
+    rejected      bigint NOT NULL DEFAULT 0,
+    duplicates    bigint NOT NULL DEFAULT 0,     -- the same id again, in this run
+    moved         bigint NOT NULL DEFAULT 0,
+    PRIMARY KEY (run_id, resource_type)
+);
+
+CREATE TABLE batch (
+    run_id       uuid NOT NULL REFERENCES run (id) ON DELETE CASCADE,
+    seq          integer NOT NULL CHECK (seq > 0),
+    kind         text NOT NULL CHECK (kind IN ('patient_page', 'observations')),
+    state        text NOT NULL CHECK (state IN ('pending', 'landed', 'staged', 'merged', 'failed')),
+    page_seq     integer,                        -- observations: whose patients; patient_page: the page before
+    first        integer NOT NULL DEFAULT 0,     -- observations: from this patient of the page …
+    patients     integer NOT NULL DEFAULT 0,     -- … so many; patient_page: how many the page has
+    patient_ids  text[],                         -- patient_page: the ids that the page gave, in order
+    next_url     text,                           -- patient_page: where it goes on; NULL on the last one
+    object       text,                           -- landed object, relative to the landing zone
+    object_hash  text,                           -- SHA-256 of its bytes
+    object_bytes bigint,
+    fetched      bigint NOT NULL DEFAULT 0,
+    landed       bigint NOT NULL DEFAULT 0,
+    staged       bigint NOT NULL DEFAULT 0,
+    rejected     bigint NOT NULL DEFAULT 0,
+    duplicates   bigint NOT NULL DEFAULT 0,      -- within the batch
+    expected     bigint,
+    attempts     integer NOT NULL DEFAULT 0,
+    error        text,
+    ended_at     timestamptz,
+    PRIMARY KEY (run_id, seq)
+);
+
+CREATE TABLE rejected_resource (
+    id            bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    run_id        uuid NOT NULL REFERENCES run (id) ON DELETE CASCADE,
+    zip           text NOT NULL,
+    batch_seq     integer NOT NULL,
+    resource_type text NOT NULL,
+    resource_id   text,                          -- when it has a usable one
+    reason        text NOT NULL,                 -- never quotes a value of the resource
+    pointer       text NOT NULL,                 -- JSON pointer (RFC 6901) to what cannot be mapped
+    object        text NOT NULL,                 -- where its raw bytes are
+    line          bigint NOT NULL,               -- line of that object, from 1
+    rejected_at   timestamptz NOT NULL DEFAULT now(),
+    replayed_at   timestamptz                    -- a later mapping took it
+);
+CREATE INDEX rejected_resource_run ON rejected_resource (run_id, batch_seq);
+
+-- Stages: each run has its own pair, stage.patient_<run id without dashes> and stage.observation_<…>, made LIKE these.
+CREATE SCHEMA stage;
+CREATE TABLE stage.patient (LIKE patient, batch_seq integer NOT NULL, line bigint NOT NULL);
+ALTER TABLE stage.patient DROP COLUMN zip, DROP COLUMN moved_at, DROP COLUMN deleted_at, DROP COLUMN run_id;
+CREATE TABLE stage.observation (LIKE observation, batch_seq integer NOT NULL, line bigint NOT NULL);
+ALTER TABLE stage.observation DROP COLUMN deleted_at, DROP COLUMN run_id;
