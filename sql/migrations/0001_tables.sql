@@ -26,7 +26,6 @@ CREATE TABLE patient (
     postal_code           text,                  -- of the chosen address, as it stands there
     country               text,
     postal_codes          text[],                -- of every address, as they stand, in order
-    zip                   text,                  -- the five digits for which it was loaded; set by the run
     phone                 text,
     email                 text,
     marital_status        text,
@@ -38,13 +37,21 @@ CREATE TABLE patient (
     identifiers           jsonb,                 -- [{"system":…,"value":…,"type":…,"use":…}]
     managing_organization text,
     general_practitioner  text,
-    moved_at              timestamptz,           -- seen to have left the zip code; the row is kept
+    moved_at              timestamptz,           -- has left every zip code for which it was loaded; the row is kept
     deleted_at            timestamptz,           -- tombstone: gone on the server
     run_id                uuid NOT NULL          -- which run wrote this version
 );
-CREATE INDEX patient_zip_id ON patient (zip, id);
 CREATE INDEX patient_first_name ON patient (lower(first_name) text_pattern_ops, id);
 CREATE INDEX patient_family_name ON patient (lower(family_name) text_pattern_ops, id);
+
+-- Who lives where: a patient can have addresses in several zip codes.
+CREATE TABLE patient_zip (
+    zip        text NOT NULL,
+    patient_id text COLLATE "C" NOT NULL,
+    moved_at   timestamptz,                      -- no longer lives there
+    PRIMARY KEY (zip, patient_id)
+);
+CREATE INDEX patient_zip_patient ON patient_zip (patient_id);
 
 CREATE TABLE observation (
     id                    text COLLATE "C" PRIMARY KEY,
@@ -95,6 +102,7 @@ CREATE INDEX observation_code ON observation (code, effective_at);
 CREATE TABLE zipcode (
     zip             text PRIMARY KEY CHECK (zip ~ '^[0-9]{5}$'),
     source_url      text NOT NULL,
+    mapping_version integer NOT NULL,
     watermark       timestamptz,
     patients        bigint NOT NULL DEFAULT 0,
     observations    bigint NOT NULL DEFAULT 0,
@@ -111,7 +119,8 @@ CREATE TABLE run (
     mapping_version  integer NOT NULL,
     kind             text NOT NULL CHECK (kind IN ('full', 'incremental')),
     state            text NOT NULL CHECK (state IN ('pending', 'running', 'completed', 'incomplete', 'failed', 'cancelled')),
-    phase            text NOT NULL DEFAULT 'start',
+    phase            text NOT NULL DEFAULT 'look' CHECK (phase IN ('look', 'read', 'sweep', 'reconcile', 'done')),
+    progress         bigint NOT NULL DEFAULT 0,  -- goes up with each change: the id of SSE events
     allow_mass_delete boolean NOT NULL DEFAULT false,
     cancel_requested boolean NOT NULL DEFAULT false,
     idempotency_key  text,
@@ -135,7 +144,8 @@ CREATE UNIQUE INDEX run_idempotency ON run (idempotency_key) WHERE idempotency_k
 CREATE INDEX run_zip ON run (zip, ordinal DESC);
 CREATE INDEX run_active ON run (ordinal) WHERE state IN ('pending', 'running');
 
--- Numbers that add up: fetched = inserted + updated + unchanged + rejected + duplicates.
+-- Numbers that add up: fetched = inserted + updated + unchanged + rejected + duplicates, and
+-- expected = fetched - duplicates + elsewhere + missing, when the server gives counts that hold still.
 CREATE TABLE run_count (
     run_id        uuid NOT NULL REFERENCES run (id) ON DELETE CASCADE,
     resource_type text NOT NULL CHECK (resource_type IN ('Patient', 'Observation')),
@@ -150,19 +160,21 @@ CREATE TABLE run_count (
     rejected      bigint NOT NULL DEFAULT 0,
     duplicates    bigint NOT NULL DEFAULT 0,     -- the same id again, in this run
     moved         bigint NOT NULL DEFAULT 0,
+    elsewhere     bigint NOT NULL DEFAULT 0,     -- matched the server's search, but lives in another zip code
+    missing       bigint NOT NULL DEFAULT 0,     -- the server's own count says so many more than it gave
     PRIMARY KEY (run_id, resource_type)
 );
 
 CREATE TABLE batch (
     run_id       uuid NOT NULL REFERENCES run (id) ON DELETE CASCADE,
     seq          integer NOT NULL CHECK (seq > 0),
-    kind         text NOT NULL CHECK (kind IN ('patient_page', 'observations')),
-    state        text NOT NULL CHECK (state IN ('pending', 'landed', 'staged', 'merged', 'failed')),
-    page_seq     integer,                        -- observations: whose patients; patient_page: the page before
-    first        integer NOT NULL DEFAULT 0,     -- observations: from this patient of the page …
-    patients     integer NOT NULL DEFAULT 0,     -- … so many; patient_page: how many the page has
-    patient_ids  text[],                         -- patient_page: the ids that the page gave, in order
-    next_url     text,                           -- patient_page: where it goes on; NULL on the last one
+    kind         text NOT NULL CHECK (kind IN ('patient_page', 'observations', 'id_page', 'lookup', 'observation_page')),
+    state        text NOT NULL CHECK (state IN ('landed', 'staged', 'merging', 'merged', 'failed')),
+    page_seq     integer NOT NULL DEFAULT 0,     -- pages: the page before, 0 for the first; observations and lookup: whose patients
+    first        integer NOT NULL DEFAULT 0,     -- observations and lookup: from this patient of the page …
+    patients     integer NOT NULL DEFAULT 0,     -- … so many; pages: how many ids below
+    patient_ids  text[],                         -- pages: the patients whose observations must be read whole, in order
+    next_url     text,                           -- pages: where it goes on; NULL on the last one
     object       text,                           -- landed object, relative to the landing zone
     object_hash  text,                           -- SHA-256 of its bytes
     object_bytes bigint,
@@ -171,6 +183,8 @@ CREATE TABLE batch (
     staged       bigint NOT NULL DEFAULT 0,
     rejected     bigint NOT NULL DEFAULT 0,
     duplicates   bigint NOT NULL DEFAULT 0,      -- within the batch
+    elsewhere    bigint NOT NULL DEFAULT 0,
+    missing      bigint NOT NULL DEFAULT 0,
     expected     bigint,
     attempts     integer NOT NULL DEFAULT 0,
     error        text,
@@ -194,9 +208,10 @@ CREATE TABLE rejected_resource (
 );
 CREATE INDEX rejected_resource_run ON rejected_resource (run_id, batch_seq);
 
--- Stages: each run has its own pair, stage.patient_<run id without dashes> and stage.observation_<…>, made LIKE these.
+-- Stages: each run has its own pair, stage.patient_<run id without dashes> and stage.observation_<…>, made LIKE these; what is
+-- being merged is renamed to …_m first, so that batches can go on being staged meanwhile.
 CREATE SCHEMA stage;
 CREATE TABLE stage.patient (LIKE patient, batch_seq integer NOT NULL, line bigint NOT NULL);
-ALTER TABLE stage.patient DROP COLUMN zip, DROP COLUMN moved_at, DROP COLUMN deleted_at, DROP COLUMN run_id;
+ALTER TABLE stage.patient DROP COLUMN moved_at, DROP COLUMN deleted_at, DROP COLUMN run_id;
 CREATE TABLE stage.observation (LIKE observation, batch_seq integer NOT NULL, line bigint NOT NULL);
 ALTER TABLE stage.observation DROP COLUMN deleted_at, DROP COLUMN run_id;

@@ -1,0 +1,22 @@
+-- flow.h tells parameters and answers. Batches that had failed are read again; nothing that was landed is fetched again.
+WITH target AS (
+    SELECT id, zip, state, source_url = $2::text AND mapping_version = $3::integer AS same_context
+    FROM run WHERE id = $1::uuid
+), other AS (
+    SELECT FROM run, target WHERE run.zip = target.zip AND run.state IN ('pending', 'running')
+), resumed AS (
+    UPDATE run SET state = 'pending', cancel_requested = false, ended_at = NULL, error = NULL, error_code = NULL,
+        reconciliation = NULL, progress = progress + 1, owner = NULL, lease_until = NULL, epoch = epoch + 1,
+        phase = CASE WHEN phase = 'look' THEN 'look' ELSE 'read' END
+    WHERE id = (SELECT id FROM target WHERE same_context AND state IN ('failed', 'cancelled', 'incomplete'))
+        AND NOT EXISTS (SELECT FROM other)
+    RETURNING id
+), failed AS (
+    DELETE FROM batch USING resumed WHERE batch.run_id = resumed.id AND batch.state = 'failed'
+)
+SELECT id::text AS run_id,
+    CASE WHEN state = 'completed' THEN 'ended'
+         WHEN EXISTS (SELECT FROM resumed) THEN 'resumed'
+         WHEN EXISTS (SELECT FROM other) THEN 'active'
+         ELSE 'refused' END AS verdict
+FROM target
