@@ -8,14 +8,17 @@ WITH target AS (
     UPDATE run SET state = 'pending', cancel_requested = false, ended_at = NULL, error = NULL, error_code = NULL,
         reconciliation = NULL, progress = progress + 1, owner = NULL, lease_until = NULL, epoch = epoch + 1,
         phase = CASE WHEN phase = 'look' THEN 'look' ELSE 'read' END
-    WHERE id = (SELECT id FROM target WHERE same_context AND state IN ('failed', 'cancelled', 'incomplete'))
+    WHERE id = (SELECT id FROM target WHERE same_context AND (state IN ('failed', 'cancelled')
+            OR state = 'incomplete' AND EXISTS (SELECT FROM batch WHERE run_id = $1::uuid AND batch.state = 'failed')))
         AND NOT EXISTS (SELECT FROM other)
     RETURNING id
 ), failed AS (
-    DELETE FROM batch USING resumed WHERE batch.run_id = resumed.id AND batch.state = 'failed'
+    UPDATE batch SET state = 'pending', error = NULL FROM resumed
+    WHERE batch.run_id = resumed.id AND batch.state = 'failed'
 )
 SELECT id::text AS run_id,
-    CASE WHEN state = 'completed' THEN 'ended'
+    CASE WHEN state = 'completed' OR state = 'incomplete'
+             AND NOT EXISTS (SELECT FROM batch WHERE run_id = $1::uuid AND batch.state = 'failed') THEN 'ended'
          WHEN EXISTS (SELECT FROM resumed) THEN 'resumed'
          WHEN EXISTS (SELECT FROM other) THEN 'active'
          ELSE 'refused' END AS verdict

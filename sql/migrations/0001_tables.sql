@@ -48,6 +48,7 @@ CREATE INDEX patient_family_name ON patient (lower(family_name) text_pattern_ops
 CREATE TABLE patient_zip (
     zip        text NOT NULL,
     patient_id text COLLATE "C" NOT NULL,
+    whole      boolean NOT NULL DEFAULT false,   -- all observations have been read at least once
     moved_at   timestamptz,                      -- no longer lives there
     PRIMARY KEY (zip, patient_id)
 );
@@ -169,12 +170,13 @@ CREATE TABLE batch (
     run_id       uuid NOT NULL REFERENCES run (id) ON DELETE CASCADE,
     seq          integer NOT NULL CHECK (seq > 0),
     kind         text NOT NULL CHECK (kind IN ('patient_page', 'observations', 'id_page', 'lookup', 'observation_page')),
-    state        text NOT NULL CHECK (state IN ('landed', 'staged', 'merging', 'merged', 'failed')),
+    state        text NOT NULL CHECK (state IN ('pending', 'landed', 'staged', 'merging', 'merged', 'failed')),
     page_seq     integer NOT NULL DEFAULT 0,     -- pages: the page before, 0 for the first; observations and lookup: whose patients
     first        integer NOT NULL DEFAULT 0,     -- observations and lookup: from this patient of the page …
     patients     integer NOT NULL DEFAULT 0,     -- … so many; pages: how many ids below
     patient_ids  text[],                         -- pages: the patients whose observations must be read whole, in order
     next_url     text,                           -- pages: where it goes on; NULL on the last one
+    seen_until   timestamptz,                    -- pages: newest lastUpdated so far: where a search that broke off goes on
     object       text,                           -- landed object, relative to the landing zone
     object_hash  text,                           -- SHA-256 of its bytes
     object_bytes bigint,

@@ -1,23 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * flow.h: the ingest flow as the rest of the program sees it: ask for a run, let an engine work, look at numbers.
+ * flow.h: the ingest flow as the rest of the program sees it: ask for a run, let an engine work,
+ * look at numbers.
  *
- * A run is a row of `run`; asking, cancelling and retrying are single SQL statements (sql/flow_run_*.sql), so a process that only
- * serves the API needs no engine, and any engine on the same database takes the run up. An engine owns a run by its
- * lease and epoch; each commit checks the epoch, so one that lost its run cannot write.
+ * A run is a row of `run`; asking, cancelling and retrying are single SQL statements
+ * (sql/flow_run_*.sql), so a process that only serves the API needs no engine, and any engine on
+ * the same database takes the run up. An engine owns a run by its lease and epoch; each commit
+ * checks the epoch, so one that lost its run cannot write.
  *
- *   sql/flow_run_request.sql  $1 new run id (uuid v7), $2 zip, $3 source url, $4 mapping version, $5 'auto' or 'full', $6 allow mass delete,
- *                             $7 idempotency key or NULL, $8 fresh (do not resume an earlier run)
- *                             -> run_id, verdict: 'created', 'active' (one is under way), 'resumed' (the newest run had failed or was
- *                             cancelled: it goes on), 'same_key' (that Idempotency-Key has been used: its run), 'refused' (the newest
- *                             run could be resumed, but was made for another source or mapping version: say so, fresh starts over).
- *                             A unique violation (23505) means a race was lost: call it again.
- *   sql/flow_run_cancel.sql   $1 run id -> state ('cancelled' at once when nobody owns it, else 'running' until the engine has ended it); no row:
- *                             no such run or it has ended
- *   sql/flow_run_retry.sql    $1 run id, $2 source url, $3 mapping version -> run_id, verdict: 'resumed', 'refused' (context differs), 'active'
- *                             (another run of the zip code is under way), 'ended' (completed: nothing to retry); no row: no such run
- *   sql/flow_run_show.sql     $1 run id -> the run's columns and both types' numbers, see the file
- *   sql/flow_run_list.sql     $1 zip or NULL, $2 state or NULL, $3 before ordinal or NULL, $4 limit -> newest first, the same columns
+ *   sql/flow_run_request.sql  $1 new run id (uuid v7), $2 zip, $3 source url, $4 mapping version,
+ * $5 'auto' or 'full', $6 allow mass delete, $7 idempotency key or NULL, $8 fresh (do not resume an
+ * earlier run)
+ *                             -> run_id, verdict: 'created', 'active' (one is under way), 'resumed'
+ * (the newest run had failed or was cancelled: it goes on), 'same_key' (that Idempotency-Key has
+ * been used: its run), 'refused' (the newest run could be resumed, but was made for another source
+ * or mapping version: say so, fresh starts over). A unique violation (23505) means a race was lost:
+ * call it again. sql/flow_run_cancel.sql   $1 run id -> state ('cancelled' at once when nobody owns
+ * it, else 'running' until the engine has ended it); no row: no such run or it has ended
+ *   sql/flow_run_retry.sql    $1 run id, $2 source url, $3 mapping version -> run_id, verdict:
+ * 'resumed', 'refused' (context differs), 'active' (another run of the zip code is under way),
+ * 'ended' (nothing in it failed: ask for a new run); no row: no such run sql/flow_run_show.sql $1
+ * run id -> the run's columns and both types' numbers, see the file sql/flow_run_list.sql     $1
+ * zip or NULL, $2 state or NULL, $3 before ordinal or NULL, $4 limit -> newest first, the same
+ * columns
  *
  * Numbers while a run is under way are summed from its batches, so they are true at any instant.
  */
@@ -43,35 +48,38 @@ struct flow_settings {
 	const struct clock *clock; /* NULL: the system's */
 	struct retry_policy retry;
 	int workers;            /* threads that run activities; 1–64 */
-	int fhir_concurrency;   /* requests to the source at once, all processes on this database together */
+	int fhir_concurrency;   /* requests to the source at once, all processes on this database
+	                           together */
 	int fhir_rate;          /* requests per second; 0: no ceiling */
 	int patients_per_batch; /* 1–1,000 */
 	int64_t merge_rows;     /* merge when so many rows are staged */
-	int64_t lease_ms;       /* a run whose owner has not been heard of for so long is taken over */
-	int64_t overlap_ms;     /* how far an incremental run looks back behind the watermark; at least 122,000 (HAPI: transaction time-out
-	                         * 120 s and 2 s of clock drift) */
+	int64_t lease_ms;   /* a run whose owner has not been heard of for so long is taken over */
+	int64_t overlap_ms; /* how far an incremental run looks back behind the watermark; at least
+	                     * 122,000 (HAPI: transaction time-out 120 s and 2 s of clock drift) */
 	int mass_delete_percent; /* more vanishing than this needs allow_mass_delete */
-	const char *only_run;   /* work on this run alone (ingest); NULL: on any */
+	const char *only_run;    /* work on this run alone (ingest); NULL: on any */
 };
 
 struct flow_engine;
 
-/* Starts threads; returns at once. The engine takes up pending runs and those whose lease ran out. */
+/* Starts threads; returns at once. The engine takes up pending runs and those whose lease ran out.
+ */
 struct flow_engine *flow_engine_start(const struct flow_settings *settings, struct err *err);
 
-/* A run was asked for or cancelled: look now instead of at the next turn (within a second). Any thread; async-signal-safe it is not. */
+/* A run was asked for or cancelled: look now instead of at the next turn (within a second). Any
+ * thread; async-signal-safe it is not. */
 void flow_engine_wake(struct flow_engine *e);
 
-/* Ends what is under way at the next safe point (within about 2 s), gives up the leases so that others can go on at once, joins. Runs stay
- * resumable. NULL is fine. */
+/* Ends what is under way at the next safe point (within about 2 s), gives up the leases so that
+ * others can go on at once, joins. Runs stay resumable. NULL is fine. */
 void flow_engine_stop(struct flow_engine *e);
 
 /* Figures of this process, for metrics. */
 struct flow_engine_stats {
-	int runs;            /* owned now */
-	int activities;      /* under way now */
-	int requests;        /* to the source, now */
-	int limit;           /* the adaptive limit on them now */
+	int runs;       /* owned now */
+	int activities; /* under way now */
+	int requests;   /* to the source, now */
+	int limit;      /* the adaptive limit on them now */
 	int64_t requests_total;
 	int64_t request_errors_total;
 	int64_t retries_total;
@@ -81,7 +89,8 @@ void flow_engine_stats(struct flow_engine *e, struct flow_engine_stats *out);
 
 struct flow_count {
 	int64_t expected; /* -1: the server gave none */
-	int64_t fetched, landed, staged, inserted, updated, unchanged, deleted, rejected, duplicates, moved, elsewhere, missing;
+	int64_t fetched, landed, staged, inserted, updated, unchanged, deleted, rejected,
+	    duplicates, moved, elsewhere, missing;
 };
 
 struct flow_run_view {
@@ -112,9 +121,11 @@ struct flow_request {
 };
 
 /* The statements above, for callers with a blocking connection. */
-bool flow_run_request(struct pg_conn *c, const struct clock *clock, const struct flow_request *req, char run_id[UUID_TEXT],
-                      enum flow_verdict *verdict, struct err *err);
-bool flow_run_cancel(struct pg_conn *c, const char *run_id, struct err *err); /* ERR_NOT_FOUND: no such run or ended */
-bool flow_run_view(struct pg_conn *c, const char *run_id, struct flow_run_view *out, struct err *err);
+bool flow_run_request(struct pg_conn *c, const struct clock *clock, const struct flow_request *req,
+                      char run_id[UUID_TEXT], enum flow_verdict *verdict, struct err *err);
+bool flow_run_cancel(struct pg_conn *c, const char *run_id,
+                     struct err *err); /* ERR_NOT_FOUND: no such run or ended */
+bool flow_run_view(struct pg_conn *c, const char *run_id, struct flow_run_view *out,
+                   struct err *err);
 
 #endif

@@ -3,14 +3,17 @@
  * gate.h: how many requests may be at the source, and how fast.
  *
  * Every request passes gate_enter() before and gate_leave() after. Three bounds at once:
- *  - the cap (`fhir_concurrency`) over all processes that share the database: a slot is an advisory lock, taken on the gate's own
- *    session, so that a process which dies gives its slots back with its session. Free slots are shared fairly: a process
- *    that waits gets one within a few turns even when another holds most of them;
- *  - an adaptive limit below the cap: one more after a window of good answers, half after 429, 503 or a time-out, and when latency has
- *    grown to a multiple of its best (additive increase, multiplicative decrease); never below 1;
+ *  - the cap (`fhir_concurrency`) over all processes that share the database: a slot is an advisory
+ * lock, taken on the gate's own session, so that a process which dies gives its slots back with its
+ * session. Free slots are shared fairly: a process that waits gets one within a few turns even when
+ * another holds most of them;
+ *  - an adaptive limit below the cap: one more after a window of good answers, half after 429, 503
+ * or a time-out, and when latency has grown to a multiple of its best (additive increase,
+ * multiplicative decrease); never below 1;
  *  - a ceiling of requests per second (token bucket), over the process.
- * A circuit breaker opens after a number of failures in a row with nothing good between (the source is down): then only one request at a time
- * passes as a probe, after a pause that doubles up to a cap, and the first good answer closes it.
+ * A circuit breaker opens after a number of failures in a row with nothing good between (the source
+ * is down): then only one request at a time passes as a probe, after a pause that doubles up to a
+ * cap, and the first good answer closes it.
  *
  * Waiters are served in turn by run (round robin), so that a big run does not starve small ones.
  */
@@ -28,9 +31,9 @@
 struct gate;
 
 struct gate_options {
-	int cap;                    /* slots over all processes; 1–256 */
-	int rate;                   /* requests per second; 0: no ceiling */
-	const char *source_url;     /* slots are per source */
+	int cap;                           /* slots over all processes; 1–256 */
+	int rate;                          /* requests per second; 0: no ceiling */
+	const char *source_url;            /* slots are per source */
 	const struct pg_options *database; /* NULL: this process alone (no slots in the database) */
 	const struct clock *clock;
 };
@@ -38,8 +41,9 @@ struct gate_options {
 struct gate *gate_new(const struct gate_options *options, struct err *err);
 void gate_free(struct gate *g);
 
-/* Waits for a permit. `run`: any number that tells runs apart. False: `cancel` became true (ERR_CANCELLED; call gate_wake() after setting it) or the
- * slots' session is lost and cannot be opened again (ERR_DB, retryable). */
+/* Waits for a permit. `run`: any number that tells runs apart. False: `cancel` became true
+ * (ERR_CANCELLED; call gate_wake() after setting it) or the slots' session is lost and cannot be
+ * opened again (ERR_DB, retryable). */
 bool gate_enter(struct gate *g, uint64_t run, const atomic_bool *cancel, struct err *err);
 
 /* `outcome`: NULL for a good answer (also 404 and 410: the source answered), else its error. */
@@ -50,7 +54,7 @@ struct gate_stats {
 	int requests; /* inside now */
 	int limit;    /* adaptive, now */
 	int waiting;
-	bool open;    /* the breaker */
+	bool open; /* the breaker */
 	int64_t total, errors;
 };
 void gate_stats(struct gate *g, struct gate_stats *out);

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "flow/plan.h"
+
+#include <string.h>
+
+struct planner {
+	const struct flow_state *s;
+	struct flow_action *out;
+	size_t cap, n;
+	uint32_t room;     /* batches that may still be started */
+	uint32_t next_seq; /* of the next new batch */
+};
+
+static bool is_page(enum flow_batch_kind k)
+{
+	return k == FLOW_PATIENT_PAGE || k == FLOW_ID_PAGE || k == FLOW_OBSERVATION_PAGE;
+}
+
+static bool is_read(const struct flow_batch *b)
+{
+	return b->state == FLOW_STAGED || b->state == FLOW_MERGING || b->state == FLOW_MERGED;
+}
+
+static bool is_final(const struct flow_batch *b)
+{
+	return b->state == FLOW_MERGED || b->state == FLOW_FAILED;
+}
+
+static void put(struct planner *p, enum flow_action_kind kind)
+{
+	if (p->n < p->cap) {
+		memset(&p->out[p->n], 0, sizeof p->out[p->n]);
+		p->out[p->n++].kind = kind;
+	}
+}
+
+static void start(struct planner *p, struct flow_batch b)
+{
+	if (!p->room || p->n == p->cap)
+		return;
+	put(p, FLOW_RUN_BATCH);
+	b.state = FLOW_RUNNING;
+	p->out[p->n - 1].batch = b;
+	p->room--;
+}
+
+static void start_new(struct planner *p, enum flow_batch_kind kind, uint32_t page_seq,
+                      uint32_t first, uint32_t patients)
+{
+	struct flow_batch b = {.seq = p->next_seq,
+	                       .kind = kind,
+	                       .page_seq = page_seq,
+	                       .first = first,
+	                       .patients = patients};
+
+	if (p->room && p->n < p->cap)
+		p->next_seq++;
+	start(p, b);
+}
+
+static void run_pending(struct planner *p)
+{
+	for (size_t i = 0; i < p->s->batch_count; i++)
+		if (p->s->batches[i].state == FLOW_PENDING)
+			start(p, p->s->batches[i]);
+}
+
+/* The chain of `kind`: its newest page, NULL when it has not begun. Pages of one chain have rising
+ * seqs. */
+static const struct flow_batch *chain_tail(const struct flow_state *s, enum flow_batch_kind kind)
+{
+	for (size_t i = s->batch_count; i-- > 0;)
+		if (s->batches[i].kind == kind)
+			return &s->batches[i];
+	return NULL;
+}
+
+static bool chain_ended(const struct flow_state *s, enum flow_batch_kind kind)
+{
+	const struct flow_batch *tail = chain_tail(s, kind);
+
+	return tail && (tail->state == FLOW_FAILED || (is_read(tail) && !tail->more));
+}
+
+static void extend_chain(struct planner *p, enum flow_batch_kind kind)
+{
+	const struct flow_batch *tail = chain_tail(p->s, kind);
+
+	if (!tail)
+		start_new(p, kind, 0, 0, 0);
+	else if (is_read(tail) && tail->more)
+		start_new(p, kind, tail->seq, 0, 0);
+}
+
+/* Changed patients come before the list of ids, which calls unknown whoever is in neither the
+ * tables nor that chain. */
+static void extend_chains(struct planner *p)
+{
+	extend_chain(p, FLOW_PATIENT_PAGE);
+	if (!p->s->incremental)
+		return;
+	extend_chain(p, FLOW_OBSERVATION_PAGE);
+	if (chain_ended(p->s, FLOW_PATIENT_PAGE))
+		extend_chain(p, FLOW_ID_PAGE);
+}
+
+/* How many of the page's patients have a group of this kind. Groups are made in order, so the end
+ * of the last one tells. */
+static uint32_t covered(const struct flow_state *s, const struct flow_batch *page,
+                        enum flow_batch_kind kind)
+{
+	for (size_t i = s->batch_count; i-- > 0;) {
+		const struct flow_batch *b = &s->batches[i];
+
+		if (b->kind == kind && b->page_seq == page->seq)
+			return b->first + b->patients;
+	}
+	return 0;
+}
+
+static void cover(struct planner *p, const struct flow_batch *page, enum flow_batch_kind kind)
+{
+	uint32_t from = covered(p->s, page, kind), n;
+
+	while (from < page->patients && p->room && p->n < p->cap) {
+		n = page->patients - from;
+		if (n > p->s->limits.patients_per_batch)
+			n = p->s->limits.patients_per_batch;
+		start_new(p, kind, page->seq, from, n);
+		from += n;
+	}
+}
+
+static void cover_pages(struct planner *p)
+{
+	for (size_t i = 0; i < p->s->batch_count && p->room; i++) {
+		const struct flow_batch *b = &p->s->batches[i];
+
+		if (!is_page(b->kind) || b->kind == FLOW_OBSERVATION_PAGE || !is_read(b))
+			continue;
+		if (b->kind == FLOW_ID_PAGE)
+			cover(p, b, FLOW_LOOKUP);
+		cover(p, b, FLOW_OBSERVATIONS);
+	}
+}
+
+static bool all_final(const struct flow_state *s)
+{
+	for (size_t i = 0; i < s->batch_count; i++)
+		if (!is_final(&s->batches[i]))
+			return false;
+	return true;
+}
+
+static bool merge_due(const struct flow_state *s, bool reading)
+{
+	uint64_t rows = 0;
+	bool any = false;
+
+	for (size_t i = 0; i < s->batch_count; i++) {
+		const struct flow_batch *b = &s->batches[i];
+
+		if (b->state == FLOW_MERGING)
+			return true; /* a merge that was cut off: its rows wait in the renamed stage
+			              */
+		if (b->state == FLOW_STAGED) {
+			rows += b->rows;
+			any = true;
+		}
+	}
+	return reading ? rows >= s->limits.merge_rows : any;
+}
+
+static uint32_t running(const struct flow_state *s)
+{
+	uint32_t n = 0;
+
+	for (size_t i = 0; i < s->batch_count; i++)
+		n += s->batches[i].state == FLOW_RUNNING;
+	return n;
+}
+
+static void plan_read(struct planner *p)
+{
+	uint32_t before = running(p->s);
+	bool reading;
+
+	p->room = before < p->s->limits.max_running ? p->s->limits.max_running - before : 0;
+	run_pending(p);
+	extend_chains(p);
+	cover_pages(p);
+	reading = before > 0 || p->n > 0;
+	if (!p->s->merge_running && merge_due(p->s, reading))
+		put(p, FLOW_MERGE);
+	else if (!reading && !p->s->merge_running && all_final(p->s))
+		put(p, FLOW_SWEEP);
+}
+
+static bool idle(const struct flow_state *s)
+{
+	return !s->step_running && !s->merge_running && running(s) == 0;
+}
+
+size_t flow_plan(const struct flow_state *state, struct flow_action *out, size_t cap)
+{
+	struct planner p = {.s = state, .out = out, .cap = cap, .next_seq = 1};
+
+	if (state->batch_count)
+		p.next_seq = state->batches[state->batch_count - 1].seq + 1;
+	if (state->phase == FLOW_PHASE_DONE || state->step_running)
+		return 0;
+	if (state->cancel_requested || state->broken) {
+		if (idle(state))
+			put(&p, state->cancel_requested ? FLOW_END_CANCELLED : FLOW_END_FAILED);
+		return p.n;
+	}
+	switch (state->phase) {
+	case FLOW_PHASE_LOOK:
+		put(&p, FLOW_LOOK);
+		break;
+	case FLOW_PHASE_READ:
+		plan_read(&p);
+		break;
+	case FLOW_PHASE_SWEEP:
+		put(&p, FLOW_SWEEP);
+		break;
+	case FLOW_PHASE_RECONCILE:
+		put(&p, FLOW_RECONCILE);
+		break;
+	case FLOW_PHASE_DONE:
+		break;
+	}
+	return p.n;
+}
