@@ -135,6 +135,10 @@ CREATE TABLE run (
     since            timestamptz,                -- incremental: what changed at or after this
     watermark        timestamptz,                -- what the zip code's watermark becomes when this run is committed
     server_time      timestamptz,                -- the source's own clock when the run began
+    patient_history  boolean NOT NULL DEFAULT false, -- the source tells deletes by type history
+    observation_history boolean NOT NULL DEFAULT false,
+    track_seen       boolean NOT NULL DEFAULT false, -- ids that were read are kept, to find out what is gone
+    remap            boolean NOT NULL DEFAULT false, -- the tables hold rows of another mapping version: write all anew
     limits           jsonb NOT NULL DEFAULT '{}',
     error_code       text,
     error            text,                       -- why it failed, for a person
@@ -170,7 +174,7 @@ CREATE TABLE batch (
     run_id       uuid NOT NULL REFERENCES run (id) ON DELETE CASCADE,
     seq          integer NOT NULL CHECK (seq > 0),
     kind         text NOT NULL CHECK (kind IN ('patient_page', 'observations', 'id_page', 'lookup', 'observation_page')),
-    state        text NOT NULL CHECK (state IN ('pending', 'landed', 'staged', 'merging', 'merged', 'failed')),
+    state        text NOT NULL CHECK (state IN ('pending', 'staged', 'merging', 'merged', 'failed')),
     page_seq     integer NOT NULL DEFAULT 0,     -- pages: the page before, 0 for the first; observations and lookup: whose patients
     first        integer NOT NULL DEFAULT 0,     -- observations and lookup: from this patient of the page …
     patients     integer NOT NULL DEFAULT 0,     -- … so many; pages: how many ids below

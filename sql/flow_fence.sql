@@ -1,0 +1,2 @@
+-- The last statement of every transaction that writes for a run: no row when the run has another owner. $1 run id, $2 epoch.
+UPDATE run SET progress = progress + 1 WHERE id = $1::uuid AND epoch = $2::bigint AND state = 'running'

@@ -1,0 +1,2 @@
+-- Where a page goes on. $1 run id, $2 seq.
+SELECT next_url, (extract(epoch FROM seen_until) * 1e6)::bigint FROM batch WHERE run_id = $1::uuid AND seq = $2::integer

@@ -1,0 +1,1 @@
+DROP TABLE stage.patient_{stage}_m, stage.observation_{stage}_m;
