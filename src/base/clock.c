@@ -13,7 +13,7 @@ static int64_t system_now_us(void *ctx)
 	(void)ctx;
 	clock_gettime(CLOCK_REALTIME, &t);
 	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000 +
-	       (shift ? atoll(shift) * 1000000 : 0);
+	       (shift ? strtoll(shift, NULL, 10) * 1000000 : 0);
 }
 
 static int64_t system_mono_ms(void *ctx)

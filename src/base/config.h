@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * config.h: the values of the settings in options.h, and where each came from.
+ *
+ * Order, the later wins: default, environment (FHIRLINE_FHIR_URL), file named by the environment
+ * (FHIRLINE_FHIR_PASSWORD_FILE, secrets only), flag (--fhir-url URL or --fhir-url=URL), file named
+ * by a flag (--fhir-password-file PATH, secrets only). An environment variable that is set but
+ * empty counts as not set; both a secret and its file in the environment are an error. A file's
+ * trailing newline is cut; it may hold up to 64 KiB and no NUL.
+ *
+ * A value is checked when it is loaded; an error (ERR_USAGE for flags, ERR_CONFIG for the
+ * environment and files) names the setting as the user wrote it and says what is allowed. Secrets
+ * are quoted nowhere.
+ *
+ * A `struct config` is read-only after config_load() and may then be shared by threads.
+ */
+#ifndef FHIRLINE_BASE_CONFIG_H
+#define FHIRLINE_BASE_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/options.h"
+
+struct config;
+
+enum config_origin { CONFIG_DEFAULT, CONFIG_ENVIRONMENT, CONFIG_FILE, CONFIG_FLAG };
+
+/* A flag of one command alone: a switch, or one with an argument. */
+struct config_flag {
+	const char *name; /* without the dashes */
+	const char *arg;  /* what --help calls the argument; NULL: a switch */
+	const char *help;
+	bool *on;           /* set to true when given */
+	const char **value; /* the argument; points into argv */
+};
+
+/* `flags` ends with a row whose name is NULL; NULL: none. Only settings of `groups` are taken from
+ * the flags and the environment; the others keep their defaults. What is no flag is moved to
+ * argv[1] … argv[*nargs]; "--" ends the flags. NULL on error. */
+struct config *config_load(unsigned groups, const struct config_flag *flags, int argc, char **argv,
+                           int *nargs, struct err *err);
+void config_free(struct config *c); /* overwrites secrets. NULL is fine */
+
+/* The value in its checked form. "" when a string is not set. Borrowed. A wrong type is a bug. */
+const char *config_str(const struct config *c, enum option_id id);
+int64_t config_int(const struct config *c, enum option_id id);
+int64_t config_ms(const struct config *c, enum option_id id);
+size_t config_bytes(const struct config *c, enum option_id id);
+bool config_bool(const struct config *c, enum option_id id);
+bool config_is_set(const struct config *c, enum option_id id); /* not "" */
+bool config_is(const struct config *c, enum option_id id, const char *choice);
+enum config_origin config_origin_of(const struct config *c, enum option_id id);
+const char *config_origin_name(enum config_origin origin);
+
+/* What is shown: the value as text, "***" for a secret that is set. */
+const char *config_shown(const struct config *c, enum option_id id);
+
+/* False with a message that says how to give it when the setting is "". */
+bool config_require(const struct config *c, enum option_id id, struct err *err);
+
+/* The parsers, for flags of single commands and for tests. `what` names the thing in messages. */
+bool config_parse_duration(const char *text, const char *unit, int64_t *ms);
+bool config_parse_bytes(const char *text, int64_t *bytes);
+
+/* Lines for --help: one row a setting of `groups`, and the flags before them. */
+void config_print_help(FILE *out, unsigned groups, const struct config_flag *flags);
+
+/* docs/CONFIGURATION.md. */
+void config_print_markdown(FILE *out);
+
+#endif

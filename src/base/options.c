@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/options.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define MS_PER_DAY 86400000
+#define GIB (INT64_C(1) << 30)
+
+/* clang-format off */
+const struct option option_table[OPTION_COUNT] = {
+	[OPT_FHIR_URL] = {"fhir-url", OPTION_URL, OPTIONS_SOURCE, "", .choices = "http|https",
+		.help = "Base URL of the FHIR R4 server to read from"},
+	[OPT_FHIR_AUTH] = {"fhir-auth", OPTION_CHOICE, OPTIONS_SOURCE, "none",
+		.choices = "none|basic|bearer|client-credentials|smart-backend",
+		.help = "How requests to the source authenticate"},
+	[OPT_FHIR_USER] = {"fhir-user", OPTION_STRING, OPTIONS_SOURCE, "",
+		.help = "User name for basic authentication"},
+	[OPT_FHIR_PASSWORD] = {"fhir-password", OPTION_STRING, OPTIONS_SOURCE, "", .secret = true,
+		.help = "Password for basic authentication"},
+	[OPT_FHIR_TOKEN] = {"fhir-token", OPTION_STRING, OPTIONS_SOURCE, "", .secret = true,
+		.help = "Token for bearer authentication"},
+	[OPT_FHIR_TOKEN_URL] = {"fhir-token-url", OPTION_URL, OPTIONS_SOURCE, "",
+		.choices = "http|https", .help = "OAuth 2.0 token endpoint"},
+	[OPT_FHIR_CLIENT_ID] = {"fhir-client-id", OPTION_STRING, OPTIONS_SOURCE, "",
+		.help = "OAuth 2.0 client id"},
+	[OPT_FHIR_CLIENT_SECRET] = {"fhir-client-secret", OPTION_STRING, OPTIONS_SOURCE, "",
+		.secret = true, .help = "OAuth 2.0 client secret"},
+	[OPT_FHIR_SCOPE] = {"fhir-scope", OPTION_STRING, OPTIONS_SOURCE,
+		"system/Patient.read system/Observation.read", .help = "OAuth 2.0 scopes to ask for"},
+	[OPT_FHIR_KEY_FILE] = {"fhir-key-file", OPTION_STRING, OPTIONS_SOURCE, "",
+		.help = "Private key (JWK) that signs SMART backend-services assertions"},
+	[OPT_FHIR_KEY_ID] = {"fhir-key-id", OPTION_STRING, OPTIONS_SOURCE, "",
+		.help = "`kid` of that key, as registered with the server"},
+	[OPT_FHIR_CA_FILE] = {"fhir-ca-file", OPTION_STRING, OPTIONS_SOURCE, "",
+		.help = "PEM file of the authorities to trust instead of the system's"},
+	[OPT_FHIR_CONCURRENCY] = {"fhir-concurrency", OPTION_INT, OPTIONS_SOURCE, "5", "requests",
+		.min = 1, .max = 256,
+		.help = "Requests to the source at once, all processes together"},
+	[OPT_FHIR_RATE] = {"fhir-rate", OPTION_INT, OPTIONS_SOURCE, "0", "requests/s", .min = 0,
+		.max = 100000, .help = "Ceiling of requests a second to the source; 0: none"},
+	[OPT_FHIR_PAGE_COUNT] = {"fhir-page-count", OPTION_INT, OPTIONS_SOURCE, "1000", "resources",
+		.min = 1, .max = 10000, .help = "_count of the first page of a search"},
+	[OPT_FHIR_PAGE_BYTES] = {"fhir-page-bytes", OPTION_BYTES, OPTIONS_SOURCE, "4M", "bytes",
+		.min = 64 << 10, .max = GIB,
+		.help = "Size that a page should stay under; _count shrinks to keep it"},
+	[OPT_FHIR_MAX_BODY] = {"fhir-max-body", OPTION_BYTES, OPTIONS_SOURCE, "64M", "bytes",
+		.min = 1 << 20, .max = GIB, .help = "Largest answer that is read, decoded"},
+	[OPT_FHIR_CONNECT_TIMEOUT] = {"fhir-connect-timeout", OPTION_DURATION, OPTIONS_SOURCE, "10s",
+		"s", .min = 1, .max = MS_PER_DAY, .help = "Time to connect"},
+	[OPT_FHIR_IDLE_TIMEOUT] = {"fhir-idle-timeout", OPTION_DURATION, OPTIONS_SOURCE, "60s", "s",
+		.min = 1, .max = MS_PER_DAY, .help = "Longest time without a byte"},
+	[OPT_FHIR_TIMEOUT] = {"fhir-timeout", OPTION_DURATION, OPTIONS_SOURCE, "10m", "s",
+		.min = 1, .max = MS_PER_DAY, .help = "Time for one request as a whole"},
+	[OPT_FHIR_RETRY_ATTEMPTS] = {"fhir-retry-attempts", OPTION_INT, OPTIONS_SOURCE, "8",
+		"attempts", .min = 1, .max = 100,
+		.help = "Attempts at one request, the first included"},
+	[OPT_FHIR_RETRY_BASE] = {"fhir-retry-base", OPTION_DURATION, OPTIONS_SOURCE, "200ms", "ms",
+		.min = 1, .max = MS_PER_DAY, .help = "Wait before the second attempt; doubles each time"},
+	[OPT_FHIR_RETRY_CAP] = {"fhir-retry-cap", OPTION_DURATION, OPTIONS_SOURCE, "30s", "s",
+		.min = 1, .max = MS_PER_DAY, .help = "Longest wait between attempts"},
+	[OPT_FHIR_RETRY_DEADLINE] = {"fhir-retry-deadline", OPTION_DURATION, OPTIONS_SOURCE, "10m",
+		"s", .min = 1, .max = 7 * (int64_t)MS_PER_DAY,
+		.help = "Time after which no further attempt is made"},
+
+	[OPT_ENGINE] = {"engine", OPTION_CHOICE, OPTIONS_INGEST, "local", .choices = "local|temporal",
+		.help = "What drives runs: workers of this process, or Temporal"},
+	[OPT_PATIENTS_PER_BATCH] = {"patients-per-batch", OPTION_INT, OPTIONS_INGEST, "10",
+		"patients", .min = 1, .max = 1000,
+		.help = "Patients whose observations make one batch"},
+	[OPT_MERGE_ROWS] = {"merge-rows", OPTION_INT, OPTIONS_INGEST, "1000000", "rows",
+		.min = 1000, .max = 100000000, .help = "Staged rows that are merged at once"},
+	[OPT_WORKERS] = {"workers", OPTION_INT, OPTIONS_INGEST, "8", "threads", .min = 1, .max = 64,
+		.help = "Worker threads of this process"},
+	[OPT_LEASE] = {"lease", OPTION_DURATION, OPTIONS_INGEST, "30s", "s", .min = 1000,
+		.max = 3600000,
+		.help = "Time after which the run of a process that vanished may be taken over"},
+	[OPT_OVERLAP] = {"overlap", OPTION_DURATION, OPTIONS_INGEST, "10m", "s", .min = 122000,
+		.max = 30 * (int64_t)MS_PER_DAY,
+		.help = "How far an incremental run reads behind the watermark; a source's commits may be 2 min late"},
+	[OPT_MASS_DELETE_SHARE] = {"mass-delete-share", OPTION_INT, OPTIONS_INGEST, "20", "%",
+		.min = 0, .max = 100,
+		.help = "Share of a zip code's patients whose disappearance stops a run"},
+
+	[OPT_DATABASE_URL] = {"database-url", OPTION_STRING, OPTIONS_DATABASE, "", .secret = true,
+		.help = "PostgreSQL, as a libpq URI; not set: libpq's PG* variables"},
+	[OPT_DATABASE_TIMEOUT] = {"database-timeout", OPTION_DURATION, OPTIONS_DATABASE, "10m", "s",
+		.min = 1000, .max = MS_PER_DAY, .help = "Time for one statement"},
+
+	[OPT_LANDING_URL] = {"landing-url", OPTION_PLACE, OPTIONS_LANDING, "var/landing",
+		.choices = "file|s3", .help = "Where raw resources are kept: file:///… or a path"},
+
+	[OPT_LISTEN] = {"listen", OPTION_ADDRESS, OPTIONS_SERVER, "127.0.0.1:8080",
+		.help = "Address of the API; without authentication a loopback one"},
+
+	[OPT_LOG_LEVEL] = {"log-level", OPTION_CHOICE, OPTIONS_LOG, "info",
+		.choices = "error|warn|info|debug", .help = "Least level that is logged"},
+	[OPT_LOG_FORMAT] = {"log-format", OPTION_CHOICE, OPTIONS_LOG, "auto",
+		.choices = "auto|text|json", .help = "auto: text on a terminal, JSON lines otherwise"},
+};
+/* clang-format on */
+
+const struct option_need option_needs[] = {
+    {OPT_FHIR_AUTH, "basic", OPT_FHIR_USER},
+    {OPT_FHIR_AUTH, "basic", OPT_FHIR_PASSWORD},
+    {OPT_FHIR_AUTH, "bearer", OPT_FHIR_TOKEN},
+    {OPT_FHIR_AUTH, "client-credentials", OPT_FHIR_TOKEN_URL},
+    {OPT_FHIR_AUTH, "client-credentials", OPT_FHIR_CLIENT_ID},
+    {OPT_FHIR_AUTH, "client-credentials", OPT_FHIR_CLIENT_SECRET},
+    {OPT_FHIR_AUTH, "smart-backend", OPT_FHIR_CLIENT_ID},
+    {OPT_FHIR_AUTH, "smart-backend", OPT_FHIR_KEY_FILE},
+};
+const size_t option_need_count = sizeof option_needs / sizeof option_needs[0];
+
+const char *option_group_name(enum option_group group)
+{
+	switch (group) {
+	case OPTIONS_SOURCE:
+		return "FHIR source";
+	case OPTIONS_INGEST:
+		return "Ingest";
+	case OPTIONS_DATABASE:
+		return "Database";
+	case OPTIONS_LANDING:
+		return "Landing zone";
+	case OPTIONS_SERVER:
+		return "API server";
+	case OPTIONS_LOG:
+		return "Log";
+	case OPTIONS_ALL:
+		break;
+	}
+	return "All";
+}
+
+void option_env_name(const struct option *o, char out[OPTION_ENV_MAX])
+{
+	size_t n = (size_t)snprintf(out, OPTION_ENV_MAX, "FHIRLINE_%s", o->name);
+
+	for (size_t i = 0; i < n && i < OPTION_ENV_MAX - 1; i++) {
+		if (out[i] == '-')
+			out[i] = '_';
+		else if (out[i] >= 'a' && out[i] <= 'z')
+			out[i] = (char)(out[i] - 'a' + 'A');
+	}
+}
+
+const struct option *option_find(const char *name, size_t length)
+{
+	for (size_t i = 0; i < OPTION_COUNT; i++)
+		if (strlen(option_table[i].name) == length &&
+		    memcmp(option_table[i].name, name, length) == 0)
+			return &option_table[i];
+	return NULL;
+}

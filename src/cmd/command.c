@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cmd/command.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/suggest.h"
+
+const struct command command_table[] = {
+    {"config", "[--markdown] [options]", "Show the settings in force, and where each came from",
+     "Secrets are shown as ***. --markdown prints docs/CONFIGURATION.md instead.", OPTIONS_ALL,
+     cmd_config},
+};
+const size_t command_count = sizeof command_table / sizeof command_table[0];
+
+static const struct command *find(const char *name)
+{
+	for (size_t i = 0; i < command_count; i++)
+		if (strcmp(command_table[i].name, name) == 0)
+			return &command_table[i];
+	return NULL;
+}
+
+static void print_overview(FILE *out)
+{
+	fprintf(out,
+	        "fhirline %s: a zip code's patients and observations, from a FHIR server into "
+	        "PostgreSQL\n\nUsage: fhirline COMMAND [options]\n\nCommands:\n",
+	        FHIRLINE_VERSION);
+	for (size_t i = 0; i < command_count; i++)
+		fprintf(out, "  %-10s%s\n", command_table[i].name, command_table[i].summary);
+	fprintf(out,
+	        "\n`fhirline COMMAND --help` explains a command and its options.\n"
+	        "Exit codes: 0 done, 1 failed, 2 wrong usage or setting, 3 incomplete (numbers do "
+	        "not add up, or\nrecords were rejected), 130 and 143 interrupted.\n");
+}
+
+static void print_command(FILE *out, const struct command *c, const struct config_flag *flags)
+{
+	fprintf(out, "%s\n\nUsage: fhirline %s %s\n", c->summary, c->name, c->usage);
+	if (c->more)
+		fprintf(out, "\n%s\n", c->more);
+	config_print_help(out, c->groups, flags);
+}
+
+static int unknown_command(const char *name)
+{
+	struct suggest s = SUGGEST_INIT(name);
+
+	for (size_t i = 0; i < command_count; i++)
+		suggest_look(&s, command_table[i].name);
+	if (s.best)
+		fprintf(stderr, "fhirline: unknown command \"%.40s\"; did you mean \"%s\"?\n", name,
+		        s.best);
+	else
+		fprintf(stderr,
+		        "fhirline: unknown command \"%.40s\"; `fhirline --help` lists them\n",
+		        name);
+	return COMMAND_USAGE;
+}
+
+/* Output that went nowhere (a full disk) is a failure. */
+static int flush_output(int code)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return code;
+	fprintf(stderr, "fhirline: cannot write to standard output\n");
+	return code == COMMAND_OK ? COMMAND_FAILED : code;
+}
+
+int command_main(int argc, char **argv)
+{
+	const struct command *c;
+
+	if (argc < 2) {
+		print_overview(stderr);
+		return COMMAND_USAGE;
+	}
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+	    (strcmp(argv[1], "help") == 0 && argc == 2)) {
+		print_overview(stdout);
+		return flush_output(COMMAND_OK);
+	}
+	if (strcmp(argv[1], "--version") == 0) {
+		printf("fhirline %s\n", FHIRLINE_VERSION);
+		return flush_output(COMMAND_OK);
+	}
+	if (strcmp(argv[1], "help") == 0) {
+		char help[] = "--help";
+		char *args[] = {argv[2], help, NULL};
+
+		c = find(argv[2]);
+		return c ? flush_output(c->run(2, args)) : unknown_command(argv[2]);
+	}
+	c = find(argv[1]);
+	return c ? flush_output(c->run(argc - 1, argv + 1)) : unknown_command(argv[1]);
+}
+
+static bool wants_help(int argc, char **argv)
+{
+	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+		if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
+			return true;
+	return false;
+}
+
+static void setup_log(const struct config *config)
+{
+	enum log_level level = LOG_INFO;
+	enum log_format format = LOG_AUTO;
+
+	log_level_parse(config_str(config, OPT_LOG_LEVEL), &level);
+	log_format_parse(config_str(config, OPT_LOG_FORMAT), &format);
+	log_setup(level, format);
+}
+
+bool command_start(int argc, char **argv, const struct config_flag *flags, struct config **config,
+                   int *nargs, int *exit_code)
+{
+	const struct command *c = find(argv[0]);
+	struct config *loaded;
+	struct err err;
+
+	if (wants_help(argc, argv)) {
+		print_command(stdout, c, flags);
+		*exit_code = COMMAND_OK;
+		return false;
+	}
+	loaded = config_load(c->groups, flags, argc, argv, nargs, &err);
+	if (!loaded) {
+		*exit_code = command_fail(c->name, &err);
+		return false;
+	}
+	setup_log(loaded);
+	*config = loaded;
+	return true;
+}
+
+int command_fail(const char *name, const struct err *err)
+{
+	log_status(NULL);
+	fprintf(stderr, "fhirline %s: %s\n", name, err->text);
+	return err->code == ERR_USAGE || err->code == ERR_CONFIG ? COMMAND_USAGE : COMMAND_FAILED;
+}
+
+int command_usage(const char *name, const char *fmt, ...)
+{
+	va_list args;
+
+	fprintf(stderr, "fhirline %s: ", name);
+	va_start(args, fmt);
+	vfprintf(stderr, fmt, args);
+	va_end(args);
+	fprintf(stderr, "\n`fhirline %s --help` shows the usage.\n", name);
+	return COMMAND_USAGE;
+}
