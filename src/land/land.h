@@ -50,8 +50,16 @@ void land_object_name(char out[160], const char *zip, const char *run_id, const 
 
 struct land_writer *land_create(struct land *l, const char *name, struct err *err);
 bool land_write_line(struct land_writer *w, struct str resource, struct err *err); /* without the newline */
-bool land_commit(struct land_writer *w, struct land_object *out, struct err *err); /* frees w, also on failure */
+/* Puts the object in place, with `meta` (facts of the caller's about it, at most 16 MiB) in a trailer: a zstd skippable frame at its end, which
+ * zstd tools pass over. Object and facts appear in the same instant. An object lands once: when one of that name is there
+ * already it stays as it is and the answer is ERR_CONFLICT (files: link(2) refuses to replace; S3 later: If-None-Match). Frees w, also
+ * on failure. */
+bool land_commit(struct land_writer *w, struct str meta, struct land_object *out, struct err *err);
 void land_abort(struct land_writer *w);                                            /* leaves nothing behind. NULL is fine */
+
+/* The trailer of a landed object appended to `meta`, and what it is (name, hash, bytes; raw_bytes and lines are 0). ERR_NOT_FOUND: there is no such
+ * object. */
+bool land_meta(struct land *l, const char *name, struct buf *meta, struct land_object *out, struct err *err);
 
 /* Reads lines in order. `sha256` may be NULL; else the bytes are checked against it by the time the last line is read. */
 struct land_reader *land_read(struct land *l, const char *name, const char *sha256, struct err *err);
@@ -67,6 +75,7 @@ bool land_put_small(struct land *l, const char *name, struct str bytes, struct e
 bool land_get_small(struct land *l, const char *name, struct buf *out, struct err *err);
 
 bool land_exists(struct land *l, const char *name, bool *exists, struct err *err);
+bool land_remove(struct land *l, const char *name, struct err *err); /* one object; missing is fine */
 bool land_remove_run(struct land *l, const char *zip, const char *run_id, struct err *err); /* all of a run; missing is fine */
 
 /* Temporary files of writers that died: removes those of a run. Called when a run is taken over. */

@@ -1,0 +1,1 @@
+UPDATE run SET phase = 'done' WHERE id = $1::uuid

@@ -1,0 +1,1 @@
+DELETE FROM stage.seen_{stage} WHERE type = 'O'

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Where a chain of search pages goes on.
+ *
+ * The server's `next` links are followed first. When they end and the server's own count says that
+ * there is more (HAPI ends a search silently after some 2,200 results when its maximum page is
+ * small: hapi-fhir issues 2937 and 6548), or when a search expired (410), it is read again in
+ * rounds ordered by lastUpdated, each from the newest instant that the round before has seen. Such
+ * a round's beginning stands in `next` as "sorted:<microseconds>".
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "fhir/map.h"
+#include "flow/internal.h"
+
+enum {
+	MAX_RESTARTS = 50
+}; /* within one batch; each has to bring something new or a later instant */
+static const char SORTED[] = "sorted:";
+
+static bool bad_memory(struct err *err)
+{
+	return err_set(err, ERR_NOMEM, "flow.chain", "out of memory");
+}
+
+bool flow_chain_load(struct flow_work *w, struct flow_run *run, const struct flow_batch *b,
+                     struct flow_chain *chain, struct err *err)
+{
+	char seq[16];
+	const char *params[] = {run->id, seq};
+	PGresult *res;
+
+	*chain = (struct flow_chain){.kind = b->kind, .seen_until_us = INT64_MIN};
+	if (b->page_seq == 0)
+		return true;
+	snprintf(seq, sizeof seq, "%u", b->page_seq);
+	res = pg_query(w->conn, sql_get("flow_page"), 2, params, err);
+	if (!res)
+		return false;
+	if (PQntuples(res) == 1) {
+		chain->next = str_dup(pg_str(res, 0, 0));
+		chain->seen_until_us = pg_time_us(res, 0, 1);
+	}
+	PQclear(res);
+	return chain->next || bad_memory(err);
+}
+
+void flow_chain_free(struct flow_chain *chain)
+{
+	free(chain->next);
+	chain->next = NULL;
+}
+
+/* Milliseconds are what servers keep; rounding down only reads a little twice. */
+static void ge_instant(int64_t us, char out[CLOCK_TEXT + 2])
+{
+	char text[CLOCK_TEXT];
+	int64_t ms = ((us % 1000000) + 1000000) % 1000000 / 1000;
+	int64_t whole = us - ((us % 1000000) + 1000000) % 1000000;
+
+	clock_format(whole, text);
+	text[strlen(text) - 1] = '\0';
+	snprintf(out, CLOCK_TEXT + 2, "ge%s.%03dZ", text, (int)ms);
+}
+
+enum { MAX_PARAMS = 4 };
+
+struct search {
+	const char *type;
+	struct fhir_param params[MAX_PARAMS];
+	size_t n;
+	char ge[CLOCK_TEXT + 2];
+};
+
+static void add_param(struct search *s, const char *name, const char *value)
+{
+	s->params[s->n++] = (struct fhir_param){name, value};
+}
+
+/* Postal codes are searched by prefix, not :exact: ZIP+4 must match, and each address is checked
+ * again (map.h). */
+static void search_of(const struct flow_run *run, const struct flow_chain *chain, bool sorted,
+                      int64_t from_us, struct search *s)
+{
+	bool changed_only = run->incremental && chain->kind != FLOW_ID_PAGE;
+	int64_t ge = changed_only ? run->since_us : INT64_MIN;
+
+	*s = (struct search){.type =
+	                         chain->kind == FLOW_OBSERVATION_PAGE ? "Observation" : "Patient"};
+	add_param(s,
+	          chain->kind == FLOW_OBSERVATION_PAGE ? "patient.address-postalcode"
+	                                               : "address-postalcode",
+	          run->zip);
+	if (sorted && from_us > ge)
+		ge = from_us;
+	if (ge != INT64_MIN) {
+		ge_instant(ge, s->ge);
+		add_param(s, "_lastUpdated", s->ge);
+	}
+	if (sorted)
+		add_param(s, "_sort", "_lastUpdated");
+	else if (chain->kind == FLOW_ID_PAGE)
+		add_param(s, "_elements", "id");
+}
+
+static bool is_sorted(const char *next)
+{
+	return next && strncmp(next, SORTED, sizeof SORTED - 1) == 0;
+}
+
+static bool set_sorted(struct flow_chain *chain, int64_t from_us, struct err *err)
+{
+	char text[40];
+	char *copy;
+
+	snprintf(text, sizeof text, "%s%" PRId64, SORTED, from_us);
+	copy = str_dup(str_of(text));
+	if (!copy)
+		return bad_memory(err);
+	free(chain->next);
+	chain->next = copy;
+	return true;
+}
+
+static bool fetch_root(struct flow_work *w, struct flow_run *run, struct flow_chain *chain,
+                       struct fhir_page *page, struct err *err)
+{
+	struct search s;
+	int64_t from = INT64_MIN;
+	bool sorted = is_sorted(chain->next);
+
+	if (sorted)
+		str_int(str_of(chain->next + sizeof SORTED - 1), INT64_MIN, INT64_MAX, &from);
+	search_of(run, chain, sorted, from, &s);
+	if (sorted)
+		chain->seen_until_us = from; /* grows with this round's pages */
+	return flow_search(w, run, s.type, s.params, s.n, page, err);
+}
+
+/* An expired search starts again by lastUpdated: from the round's newest instant, or from the
+ * beginning. */
+static bool restart(struct flow_chain *chain, const struct err *why, struct err *err)
+{
+	if (++chain->restarts > MAX_RESTARTS)
+		return err_set(err, ERR_GONE, "flow.chain",
+		               "the search expired %d times without going on: %s", MAX_RESTARTS,
+		               why->text);
+	return set_sorted(chain, chain->seen_until_us, err);
+}
+
+bool flow_chain_fetch(struct flow_work *w, struct flow_run *run, struct flow_chain *chain,
+                      struct fhir_page *page, struct err *err)
+{
+	const char *type = chain->kind == FLOW_OBSERVATION_PAGE ? "Observation" : "Patient";
+	struct err e = {0};
+
+	while (chain->next && !is_sorted(chain->next)) {
+		if (flow_search_next(w, run, type, chain->next, page, &e))
+			return true;
+		if (e.code != ERR_GONE) {
+			*err = e;
+			return false;
+		}
+		if (!restart(chain, &e, err))
+			return false;
+	}
+	return fetch_root(w, run, chain, page, err);
+}
+
+int64_t flow_newest(const struct fhir_page *page)
+{
+	int64_t newest = INT64_MIN, us;
+	enum fhir_precision precision;
+
+	for (size_t i = 0; i < page->count; i++) {
+		yyjson_val *v =
+		    yyjson_obj_get(yyjson_obj_get(page->entries[i].json, "meta"), "lastUpdated");
+
+		if (yyjson_is_str(v) &&
+		    fhir_parse_datetime((struct str){yyjson_get_str(v), yyjson_get_len(v)}, &us,
+		                        &precision) &&
+		    us > newest)
+			newest = us;
+	}
+	return newest;
+}
+
+static bool count_all(struct flow_work *w, struct flow_run *run, const struct flow_chain *chain,
+                      int64_t *total, struct err *err)
+{
+	struct search s;
+
+	search_of(run, chain, false, INT64_MIN, &s);
+	if (chain->kind == FLOW_ID_PAGE)
+		s.n--; /* _elements says nothing about a count */
+	return flow_fhir_count(w, run, s.type, s.params, s.n, total, err);
+}
+
+bool flow_chain_advance(struct flow_work *w, struct flow_run *run, struct flow_chain *chain,
+                        const struct fhir_page *page, int64_t unique, int64_t *expected,
+                        int64_t *missing, struct err *err)
+{
+	bool was_sorted = is_sorted(chain->next) || chain->seen_until_us != INT64_MIN;
+	int64_t before = chain->seen_until_us, newest = flow_newest(page);
+
+	*missing = 0;
+	if (was_sorted && newest > chain->seen_until_us)
+		chain->seen_until_us = newest;
+	if (page->next) {
+		free(chain->next);
+		chain->next = str_dup(str_of(page->next));
+		return chain->next || bad_memory(err);
+	}
+	if (!count_all(w, run, chain, expected, err))
+		return false;
+	if (*expected < 0 || unique >= *expected ||
+	    (was_sorted && (newest == INT64_MIN || newest <= before))) {
+		*missing = *expected > unique ? *expected - unique : 0;
+		flow_chain_free(chain);
+		return true;
+	}
+	return set_sorted(chain, chain->seen_until_us, err);
+}
