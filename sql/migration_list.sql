@@ -1,0 +1,1 @@
+SELECT version, name, hash FROM schema_migration ORDER BY version;
