@@ -237,9 +237,10 @@ class Process:
             return found
         return wait_for(look, f"{pattern!r} from {self.args[:2]}", limit)
 
-    def stop(self, number=signal.SIGTERM):
+    def stop(self, number=None):
+        """`number`: the signal, SIGTERM when none is given; in the class's body `signal` is the method above."""
         if self.alive():
-            self.signal(number)
+            self.signal(number or signal.SIGTERM)
         return self.wait()
 
     def finish(self):

@@ -13,22 +13,22 @@ from elements import ID, Element, Reject
 
 
 def row(resource, raw=b"", now=0):
-	"""(table, columns) of a parsed resource; columns that are NULL may be left out. `raw`: its bytes. Raises Reject."""
-	element = Element(resource)
-	kind = resource.get("resourceType")
-	if kind not in ("Patient", "Observation"):
-		raise Reject("resourceType is neither Patient nor Observation", "/resourceType")
-	resource_id = element.text("id")
-	if resource_id is None or not ID.fullmatch(resource_id):
-		raise Reject("id is missing or breaks FHIR's rule", "/id")
-	columns = {"id": resource_id, **meta_columns(element, raw)}
-	columns.update(patient.columns(element, now) if kind == "Patient" else observation.columns(element))
-	return kind.lower(), columns
+    """(table, columns) of a parsed resource; columns that are NULL may be left out. `raw`: its bytes. Raises Reject."""
+    element = Element(resource)
+    kind = resource.get("resourceType")
+    if kind not in ("Patient", "Observation"):
+        raise Reject("resourceType is neither Patient nor Observation", "/resourceType")
+    resource_id = element.text("id")
+    if resource_id is None or not ID.fullmatch(resource_id):
+        raise Reject("id is missing or breaks FHIR's rule", "/id")
+    columns = {"id": resource_id, **meta_columns(element, raw)}
+    columns.update(patient.columns(element, now) if kind == "Patient" else observation.columns(element))
+    return kind.lower(), columns
 
 
 def meta_columns(element, raw):
-	meta = element.child("meta")
-	version = meta.text("versionId") if meta is not None else None
-	updated = meta.date("lastUpdated")[0] if meta is not None else None
-	bare = version is None and updated is None
-	return {"version_id": version, "last_updated": updated, "content_hash": hashlib.sha256(raw).hexdigest() if bare else None}
+    meta = element.child("meta")
+    version = meta.text("versionId") if meta is not None else None
+    updated = meta.date("lastUpdated")[0] if meta is not None else None
+    bare = version is None and updated is None
+    return {"version_id": version, "last_updated": updated, "content_hash": hashlib.sha256(raw).hexdigest() if bare else None}
