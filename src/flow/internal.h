@@ -21,7 +21,8 @@
 #include "flow/idset.h"
 #include "flow/plan.h"
 
-/* A run that this engine owns. Runner and workers share it; `lock` guards what is below it. */
+/* A run that this engine owns. `lock` guards `given`; the engine's mutex guards the rest of what is
+ * below it. */
 struct flow_run {
 	char id[UUID_TEXT];
 	char zip[6];
@@ -113,6 +114,7 @@ struct flow_run *flow_store_claim(struct pg_conn *c, const struct flow_settings 
                                                      * err->code ERR_NOT_FOUND: nothing to do */
 bool flow_store_load(struct pg_conn *c, struct flow_run *run,
                      struct err *err); /* batches and known ids */
+bool flow_store_load_batches(struct pg_conn *c, struct flow_run *run, struct err *err);
 bool flow_store_release(struct pg_conn *c, const struct flow_run *run, struct err *err);
 bool flow_store_fence(struct pg_conn *c, const struct flow_run *run,
                       struct err *err); /* ERR_CONFLICT: another owner */

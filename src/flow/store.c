@@ -176,7 +176,7 @@ static bool batch_of(const PGresult *res, int r, struct flow_batch *b)
 	return false;
 }
 
-static bool load_batches(struct pg_conn *c, struct flow_run *run, struct err *err)
+bool flow_store_load_batches(struct pg_conn *c, struct flow_run *run, struct err *err)
 {
 	const char *params[] = {run->id};
 	PGresult *res = pg_query(c, sql_get("flow_batches"), 1, params, err);
@@ -248,7 +248,7 @@ static bool load_given(struct pg_conn *c, struct flow_run *run, struct err *err)
 
 bool flow_store_load(struct pg_conn *c, struct flow_run *run, struct err *err)
 {
-	return load_batches(c, run, err) && load_given(c, run, err);
+	return flow_store_load_batches(c, run, err) && load_given(c, run, err);
 }
 
 static bool exec_epoch(struct pg_conn *c, const struct flow_run *run, const char *sql,
