@@ -6,6 +6,7 @@
  * always visible in the landing zone.
  */
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
