@@ -28,6 +28,7 @@ struct fixture {
 	struct script script;
 	struct err err;
 	struct fhir_page page;
+	char *body; /* lives until the server has stopped: it may still be sending */
 };
 
 static void answer(struct fake *f, struct fake_request *r, void *ctx)
@@ -81,6 +82,7 @@ static int teardown(void **state)
 	fhir_source_close(x->source);
 	http_client_free(x->http);
 	fake_stop(x->fake);
+	free(x->body);
 	free(x);
 	return 0;
 }
@@ -122,9 +124,9 @@ static void a_page_is_read(void **state)
 	assert_true(str_is(x->page.entries[0].raw,
 	                   "{\"resourceType\":\"Patient\",\"id\":\"a\",\"n\":0.10}"));
 	assert_true(str_is(x->page.entries[0].id, "a"));
-	assert_true(
-	    str_is(x->page.entries[1].raw, "{ \"resourceType\" : \"Patient\" ,\n \"id\":\"b\\\"}\" "
-	                                   ", \"resource\":{\"id\":\"z\"} }"));
+	assert_true(str_is(x->page.entries[1].raw,
+	                   "{ \"resourceType\" : \"Patient\" ,\n \"id\":\"b\\\"}\" "
+	                   ", \"resource\":{\"id\":\"z\"} }"));
 	assert_true(str_is(x->page.entries[1].id, "b\"}"));
 	assert_true(
 	    str_is(x->page.entries[2].raw, "{\"resourceType\":\"Patient\",\"x\":\"}]\\\\\"}"));
@@ -321,25 +323,27 @@ static void bad_text_does_not_cost_a_page(void **state)
 /* A Bundle of n patients, each `size` bytes or a little more. */
 static char *bundle_of(int n, int size, const char *next)
 {
-	char *out = malloc((size_t)n * (size_t)(size + 200) + 1000), *p = out;
+	struct buf out = BUF_INIT(64 << 20);
 
-	p += sprintf(p, "{\"resourceType\":\"Bundle\",\"type\":\"searchset\",");
+	buf_lit(&out, "{\"resourceType\":\"Bundle\",\"type\":\"searchset\",");
 	if (next)
-		p += sprintf(p, "\"link\":[{\"relation\":\"next\",\"url\":\"%s\"}],", next);
-	p += sprintf(p, "\"entry\":[");
+		buf_printf(&out, "\"link\":[{\"relation\":\"next\",\"url\":\"%s\"}],", next);
+	buf_lit(&out, "\"entry\":[");
 	for (int i = 0; i < n; i++)
-		p += sprintf(p,
-		             "%s{\"resource\":{\"resourceType\":\"Patient\",\"id\":\"%d\",\"t\":\"%"
-		             "*s\"},\"search\":{}}",
-		             i ? ",\n" : "", i, size, "x");
-	sprintf(p, "]}");
-	return out;
+		buf_printf(&out,
+		           "%s{\"resource\":{\"resourceType\":\"Patient\",\"id\":\"%d\",\"t\":\"%*"
+		           "s\"},\"search\":{}}",
+		           i ? ",\n" : "", i, size, "x");
+	buf_lit(&out, "]}");
+	assert_false(out.failed);
+	return out.p;
 }
 
 static void two_megabytes(void **state)
 {
 	struct fixture *x = *state;
-	char *body = bundle_of(1000, 2000, NULL);
+	char *body = x->body = bundle_of(1000, 2000, NULL);
+	int64_t id = -1;
 
 	assert_true(search(x, body));
 	assert_int_equal(x->page.count, 1000);
@@ -348,11 +352,12 @@ static void two_megabytes(void **state)
 		    yyjson_read(x->page.entries[i].raw.p, x->page.entries[i].raw.n, 0);
 
 		assert_non_null(doc);
-		assert_int_equal(
-		    atoi(yyjson_get_str(yyjson_obj_get(yyjson_doc_get_root(doc), "id"))), i);
+		assert_true(
+		    str_int(str_of(yyjson_get_str(yyjson_obj_get(yyjson_doc_get_root(doc), "id"))),
+		            0, 1000, &id));
+		assert_int_equal(id, i);
 		yyjson_doc_free(doc);
 	}
-	free(body);
 	assert_true(search(x, "{\"resourceType\":\"Bundle\"}"));
 	assert_non_null(
 	    strstr(x->script.target, "_count=1000&")); /* 4 MiB hold more than 1,000 of 2 KB */
@@ -361,20 +366,19 @@ static void two_megabytes(void **state)
 static void pages_shrink_to_their_target(void **state)
 {
 	struct fixture *x = *state;
-	char *body = bundle_of(10, 300, NULL);
+	char *body = x->body = bundle_of(10, 300, NULL);
 	int count = 0;
 
 	assert_true(search(x, body)); /* about 370 bytes an entry, target 20,000 */
 	assert_true(search(x, body));
 	assert_int_equal(sscanf(strstr(x->script.target, "_count="), "_count=%d", &count), 1);
 	assert_in_range(count, 40, 60);
-	free(body);
 }
 
 static void too_large_pages_shrink_until_one(void **state)
 {
 	struct fixture *x = *state;
-	char *body = bundle_of(20, 300, NULL), next[256];
+	char *body = x->body = bundle_of(20, 300, NULL), next[256];
 	int count, last = 1000, rounds = 0;
 
 	do {
@@ -393,7 +397,6 @@ static void too_large_pages_shrink_until_one(void **state)
 	assert_false(fhir_search_next(x->source, "Observation", next, NULL, &x->page, &x->err));
 	assert_int_equal(x->err.code, ERR_GONE);
 	assert_non_null(strstr(x->err.text, "started again"));
-	free(body);
 }
 
 static void counts_and_reads(void **state)

@@ -21,7 +21,7 @@
 	do {                                                                                       \
 		if (!(x)) {                                                                        \
 			fprintf(stderr, "fake_http: %s failed: %s\n", #x, strerror(errno));        \
-			abort();                                                                   \
+			exit(99);                                                                   \
 		}                                                                                  \
 	} while (0)
 

@@ -30,7 +30,7 @@ struct fake_request {
 typedef void (*fake_handler)(struct fake *f, struct fake_request *r, void *ctx);
 
 struct fake *fake_start(fake_handler handler, void *ctx,
-                        bool tls); /* aborts the test when it cannot */
+                        bool tls); /* ends the test when it cannot */
 void fake_stop(struct fake *f);
 const char *fake_url(const struct fake *f); /* http://127.0.0.1:port */
 const char *
