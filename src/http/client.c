@@ -8,6 +8,7 @@
 #include "http/client.h"
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -261,6 +262,22 @@ static void *event_loop(void *ctx)
 	return NULL;
 }
 
+/* No signal is handled on the event loop's thread: SIGINT is for the program, and a SIGPIPE of
+ * OpenSSL's write stays pending. */
+static int start_thread(struct http_client *c)
+{
+	sigset_t all, before;
+	int rc;
+
+	sigfillset(&all);
+	rc = pthread_sigmask(SIG_SETMASK, &all, &before);
+	if (rc)
+		return rc;
+	rc = pthread_create(&c->thread, NULL, event_loop, c);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return rc;
+}
+
 /* ---- for callers ---- */
 
 struct http_client *http_client_new(const struct http_options *options, struct err *err)
@@ -289,7 +306,7 @@ struct http_client *http_client_new(const struct http_options *options, struct e
 		goto failed;
 	}
 	curl_multi_setopt(c->multi, CURLMOPT_MAXCONNECTS, (long)c->limits.max_connections);
-	rc = pthread_create(&c->thread, NULL, event_loop, c);
+	rc = start_thread(c);
 	if (rc) {
 		err_set_errno(err, ERR_INTERNAL, "http.new", rc, "cannot start the HTTP thread");
 		goto failed;

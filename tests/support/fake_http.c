@@ -9,6 +9,7 @@
 #include <openssl/x509v3.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,7 +22,7 @@
 	do {                                                                                       \
 		if (!(x)) {                                                                        \
 			fprintf(stderr, "fake_http: %s failed: %s\n", #x, strerror(errno));        \
-			exit(99);                                                                   \
+			exit(99);                                                                  \
 		}                                                                                  \
 	} while (0)
 
@@ -300,6 +301,8 @@ struct fake *fake_start(fake_handler handler, void *ctx, bool tls)
 	socklen_t n = sizeof a;
 
 	MUST(f);
+	sigaction(SIGPIPE, &(struct sigaction){.sa_handler = SIG_IGN},
+	          NULL); /* OpenSSL writes without MSG_NOSIGNAL */
 	f->handler = handler;
 	f->ctx = ctx;
 	f->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
