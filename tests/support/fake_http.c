@@ -169,9 +169,14 @@ static bool read_request(struct conn *c, struct fake_request *r)
 	char *end, length[32];
 	size_t head, body = 0, got;
 
-	while (!(end = strstr(c->in, "\r\n\r\n")))
+	while (!(end = strstr(c->in, "\r\n\r\n"))) {
 		if (!fill(c, c->in_n + 1))
 			return false;
+		if (!c->ssl && c->in[0] == 0x16) { /* TLS to a plain port: answer as web servers do */
+			fake_sendf(r, "HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n");
+			return false;
+		}
+	}
 	head = (size_t)(end - c->in) + 4;
 	r->head = strndup(c->in, head);
 	MUST(sscanf(r->head, "%15s %16383s", r->method, r->target) == 2);
