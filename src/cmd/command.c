@@ -12,6 +12,11 @@ const struct command command_table[] = {
     {"config", "[--markdown] [options]", "Show the settings in force, and where each came from",
      "Secrets are shown as ***. --markdown prints docs/CONFIGURATION.md instead.", OPTIONS_ALL,
      cmd_config},
+    {"db", "migrate|status [options]",
+     "Bring the database's schema up to date, or show its version",
+     "migrate applies what is missing, each step in a transaction, and may be run at any time and "
+     "by\nseveral at once. status exits with 1 when the schema is not this build's.",
+     OPTIONS_DATABASE | OPTIONS_LOG, cmd_db},
 };
 const size_t command_count = sizeof command_table / sizeof command_table[0];
 

@@ -218,7 +218,7 @@ class Process:
     def alive(self):
         return self.popen.poll() is None
 
-    def signal(self, number):
+    def send(self, number):
         self.popen.send_signal(number)
 
     def wait(self, limit=LIMIT):
@@ -237,10 +237,9 @@ class Process:
             return found
         return wait_for(look, f"{pattern!r} from {self.args[:2]}", limit)
 
-    def stop(self, number=None):
-        """`number`: the signal, SIGTERM when none is given; in the class's body `signal` is the method above."""
+    def stop(self, number=signal.SIGTERM):
         if self.alive():
-            self.signal(number or signal.SIGTERM)
+            self.send(number)
         return self.wait()
 
     def finish(self):

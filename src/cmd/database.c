@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cmd/database.h"
+
+struct pg_options database_options(const struct config *config, const char *application_name)
+{
+	return (struct pg_options){
+	    .url = config_is_set(config, OPT_DATABASE_URL) ? config_str(config, OPT_DATABASE_URL)
+	                                                   : NULL,
+	    .application_name = application_name,
+	    .statement_timeout_ms = config_ms(config, OPT_DATABASE_TIMEOUT),
+	    /* the server ends a statement first; this is for a server that is gone */
+	    .answer_timeout_ms = config_ms(config, OPT_DATABASE_TIMEOUT) + 30000,
+	};
+}
