@@ -29,7 +29,7 @@ CROSS JOIN LATERAL (
         coalesce(sum(staged) FILTER (WHERE kind IN ('patient_page', 'lookup')), 0)::bigint AS patient_staged,
         coalesce(sum(rejected) FILTER (WHERE kind IN ('patient_page', 'lookup')), 0)::bigint AS patient_rejected,
         coalesce(sum(elsewhere) FILTER (WHERE kind IN ('patient_page', 'lookup')), 0)::bigint AS patient_elsewhere,
-        coalesce(sum(missing) FILTER (WHERE kind IN ('patient_page', 'lookup')), 0)::bigint AS patient_missing,
+        coalesce(sum(missing) FILTER (WHERE kind IN ('patient_page', 'lookup', 'id_page')), 0)::bigint AS patient_missing,
         coalesce(sum(fetched) FILTER (WHERE kind IN ('observations', 'observation_page')), 0)::bigint AS observation_fetched,
         coalesce(sum(landed) FILTER (WHERE kind IN ('observations', 'observation_page')), 0)::bigint AS observation_landed,
         coalesce(sum(staged) FILTER (WHERE kind IN ('observations', 'observation_page')), 0)::bigint AS observation_staged,
@@ -37,7 +37,7 @@ CROSS JOIN LATERAL (
         coalesce(sum(elsewhere) FILTER (WHERE kind IN ('observations', 'observation_page')), 0)::bigint AS observation_elsewhere,
         coalesce(sum(missing) FILTER (WHERE kind IN ('observations', 'observation_page')), 0)::bigint AS observation_missing,
         coalesce(sum(patients) FILTER (WHERE kind IN ('patient_page', 'id_page')), 0)::bigint AS patients_known,
-        coalesce(sum(patients) FILTER (WHERE kind = 'observations' AND state <> 'landed'), 0)::bigint AS patients_read
+        coalesce(sum(patients) FILTER (WHERE kind = 'observations' AND state NOT IN ('pending', 'failed')), 0)::bigint AS patients_read
     FROM batch WHERE batch.run_id = r.id
 ) b
 WHERE r.id = $1::uuid

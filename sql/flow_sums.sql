@@ -1,7 +1,7 @@
 -- What there is to add up. $1 run id.
-SELECT count(*) FILTER (WHERE state = 'failed'), min(error) FILTER (WHERE state = 'failed'),
-    (SELECT expected FROM batch p WHERE p.run_id = $1::uuid AND p.kind = CASE WHEN r.kind = 'incremental' THEN 'id_page' ELSE 'patient_page' END
-        ORDER BY p.seq DESC LIMIT 1),
+SELECT count(*) FILTER (WHERE b.state = 'failed'), min(b.error) FILTER (WHERE b.state = 'failed'),
+    (SELECT expected FROM batch p WHERE p.run_id = $1::uuid AND p.kind = 'patient_page' ORDER BY p.seq DESC LIMIT 1)
+        + coalesce(sum(b.fetched + b.elsewhere) FILTER (WHERE b.kind = 'lookup'), 0),
     sum(b.expected) FILTER (WHERE b.kind IN ('observations', 'observation_page')),
     r.reconciliation, count(b.seq) FILTER (WHERE b.state NOT IN ('merged', 'failed'))
 FROM run r LEFT JOIN batch b ON b.run_id = r.id

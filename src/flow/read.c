@@ -184,12 +184,18 @@ static int64_t given(struct reading *r)
 	return n;
 }
 
+/* What tells a resource from others: its id, or its bytes when it has no usable one. */
+static struct str key_of(const struct fhir_entry *e)
+{
+	return fhir_id_valid(e->id) ? e->id : e->raw;
+}
+
 static bool take_patient(struct reading *r, const struct fhir_entry *e, bool *fresh,
                          struct err *err)
 {
 	bool added = true;
 
-	if (fhir_id_valid(e->id) && !give(r, e->id, &added, err))
+	if (!give(r, key_of(e), &added, err))
 		return false;
 	*fresh = added;
 	if (!added && r->batch->page_seq != 0)
@@ -263,7 +269,7 @@ static bool take_changed(struct reading *r, const struct fhir_page *page, struct
 		const struct fhir_entry *e = &page->entries[i];
 		struct str id = subject_id(e->json);
 
-		if (e->id.p && !give(r, e->id, &added, err))
+		if (!give(r, key_of(e), &added, err))
 			goto out;
 		if (id.p && idset_has(&unknown, id)) {
 			r->out->elsewhere++;
@@ -369,7 +375,7 @@ static bool take_observations(struct patient *p, const struct fhir_page *page, s
 	for (size_t i = 0; i < page->count; i++) {
 		const struct fhir_entry *e = &page->entries[i];
 
-		if (e->id.p && !idset_add(&p->got, e->id, &added))
+		if (!idset_add(&p->got, key_of(e), &added))
 			return err_set(err, ERR_NOMEM, "flow.read",
 			               "out of memory for a patient's ids");
 		if (!added)

@@ -102,8 +102,7 @@ static bool judge(struct flow_work *w, struct flow_run *run, struct reckoning *r
 	if (!load_sums(w, run, &r->sums, err) || !flow_run_view(w->conn, run->id, &r->view, err))
 		return false;
 	r->view.observation.expected = r->sums.expected_observations;
-	if (r->sums.expected_patients >= 0 && !run->incremental)
-		r->view.patient.expected = r->sums.expected_patients;
+	r->view.patient.expected = r->sums.expected_patients;
 	if (r->sums.open)
 		return err_set(err, ERR_INTERNAL, "flow.reconcile",
 		               "%" PRId64 " batches of run %s are open at its end", r->sums.open,
