@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * `fhirline ingest ZIP…`: asks for a run of each zip code in turn, drives it with an engine of this
+ * process, and shows how it goes. A run that another process drives is followed.
+ */
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "cmd/command.h"
+#include "cmd/interrupt.h"
+#include "cmd/parts.h"
+#include "cmd/report.h"
+
+#define DRAW_MS 200       /* on a terminal */
+#define LOOK_MS 500       /* elsewhere */
+#define LINE_MS 10000     /* between lines, elsewhere */
+#define PATIENCE_MS 60000 /* how long the database may be away while we look */
+
+struct ingest {
+	struct config *config;
+	struct parts parts;
+	bool fresh, full, json, allow_mass_delete;
+};
+
+static void print(struct buf *b, FILE *out)
+{
+	if (b->p && !b->failed)
+		fwrite(b->p, 1, b->n, out);
+	fflush(out);
+	buf_free(b);
+}
+
+static int failed(const struct ingest *in, const char *zip, const struct err *err)
+{
+	struct buf b = BUF_INIT(4096);
+
+	log_status(NULL);
+	if (in->json) {
+		report_json_failed(&b, zip, err);
+		print(&b, stdout);
+	}
+	return command_fail("ingest", err);
+}
+
+/* ---- watching a run ---- */
+
+static bool ended(const struct flow_run_view *run)
+{
+	return strcmp(run->state, "pending") != 0 && strcmp(run->state, "running") != 0;
+}
+
+static int terminal_width(void)
+{
+	struct winsize size;
+
+	return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 20 ? size.ws_col : 80;
+}
+
+struct watch {
+	struct report_pace pace;
+	int64_t line_ms;       /* when the last plain line was written */
+	int64_t away_since_ms; /* the database has not answered since; 0: it does */
+};
+
+static void draw(struct watch *w, const struct flow_run_view *run, int64_t now_ms)
+{
+	bool terminal = log_has_terminal();
+	struct buf b = BUF_INIT(1024);
+
+	report_progress(&b, &w->pace, run, now_ms, terminal ? terminal_width() : 0);
+	if (terminal) {
+		log_status(b.p);
+	} else if (now_ms - w->line_ms >= LINE_MS) {
+		w->line_ms = now_ms;
+		log_info("progress", LOG_STR("zip", run->zip), LOG_STR("phase", run->phase),
+		         LOG_INT("patients", run->patients_read),
+		         LOG_INT("patients_known", run->patients_known),
+		         LOG_INT("observations", run->observation.fetched),
+		         LOG_INT("per_second", w->pace.rate));
+	}
+	buf_free(&b);
+}
+
+/* Looks once. False: the database has been away for too long, or an error that waiting will not
+ * mend. */
+static bool look(struct ingest *in, struct watch *w, const char *run_id, struct flow_run_view *run,
+                 bool *seen, struct err *err)
+{
+	int64_t now_ms = clock_mono_ms(&clock_system);
+
+	*seen =
+	    pg_conn_ready(in->parts.conn, err) && flow_run_view(in->parts.conn, run_id, run, err);
+	if (*seen) {
+		w->away_since_ms = 0;
+		return true;
+	}
+	if (!w->away_since_ms) {
+		w->away_since_ms = now_ms;
+		log_err(LOG_WARN, "the database does not answer; still trying", err);
+	}
+	return err->retryable && now_ms - w->away_since_ms < PATIENCE_MS;
+}
+
+/* Until the run has ended (true) or we are to stop or cannot see it any more (false, then *err). */
+static bool watch_run(struct ingest *in, const char *run_id, struct flow_run_view *run,
+                      struct err *err)
+{
+	struct watch w = {.line_ms = clock_mono_ms(&clock_system)};
+	bool seen;
+
+	for (;;) {
+		if (!look(in, &w, run_id, run, &seen, err))
+			return false;
+		if (seen && ended(run))
+			return true;
+		if (interrupted())
+			return err_set(err, ERR_CANCELLED, "ingest", "interrupted");
+		if (seen)
+			draw(&w, run, clock_mono_ms(&clock_system));
+		interrupt_sleep(log_has_terminal() ? DRAW_MS : LOOK_MS);
+	}
+}
+
+/* ---- one zip code ---- */
+
+static bool ask(struct ingest *in, const char *zip, char run_id[UUID_TEXT], struct err *err)
+{
+	struct flow_request request = {.zip = zip,
+	                               .source_url = fhir_source_url(in->parts.source),
+	                               .full = in->full,
+	                               .fresh = in->fresh,
+	                               .allow_mass_delete = in->allow_mass_delete};
+	enum flow_verdict verdict;
+
+	if (!flow_run_request(in->parts.conn, &clock_system, &request, run_id, &verdict, err))
+		return false;
+	if (verdict == FLOW_REFUSED)
+		return err_set(
+		    err, ERR_CONFLICT, "ingest",
+		    "the last run of %s did not end, and was for another source or made by "
+		    "another version; --fresh starts a new one",
+		    zip);
+	if (verdict == FLOW_ACTIVE)
+		log_info("a run of this zip code is under way; following it", LOG_STR("zip", zip),
+		         LOG_STR("run", run_id));
+	else if (verdict == FLOW_RESUMED)
+		log_info("going on where the last run stopped; --fresh would start over",
+		         LOG_STR("zip", zip), LOG_STR("run", run_id));
+	else
+		log_info("run started", LOG_STR("zip", zip), LOG_STR("run", run_id));
+	return true;
+}
+
+static int exit_code(const struct flow_run_view *run)
+{
+	if (strcmp(run->state, "incomplete") == 0)
+		return COMMAND_INCOMPLETE;
+	if (strcmp(run->state, "completed") != 0)
+		return COMMAND_FAILED;
+	return run->patient.rejected || run->observation.rejected ? COMMAND_INCOMPLETE : COMMAND_OK;
+}
+
+static int report(const struct ingest *in, const struct flow_run_view *run)
+{
+	struct buf b = BUF_INIT(16384);
+	int code = exit_code(run);
+
+	log_status(NULL);
+	report_table(&b, run);
+	print(&b, in->json ? stderr : stdout);
+	if (code == COMMAND_FAILED)
+		fprintf(stderr, "fhirline ingest: %s %s; the same command goes on from here\n",
+		        run->zip, run->state);
+	if (in->json) {
+		report_json(&b, run);
+		print(&b, stdout);
+	}
+	return code;
+}
+
+static int stopped(const struct ingest *in, const char *zip, const struct err *err)
+{
+	if (!interrupted())
+		return failed(in, zip, err);
+	log_status(NULL);
+	fprintf(stderr,
+	        "fhirline ingest: interrupted. What is done is kept; the same command resumes: "
+	        "fhirline ingest %s\n",
+	        zip);
+	return 128 + interrupted();
+}
+
+static int ingest_zip(struct ingest *in, const char *zip)
+{
+	char run_id[UUID_TEXT];
+	struct flow_settings settings;
+	struct flow_engine *engine;
+	struct flow_run_view run = {0};
+	struct err err;
+	bool done;
+
+	if (!ask(in, zip, run_id, &err))
+		return failed(in, zip, &err);
+	settings = parts_flow_settings(&in->parts, in->config, run_id);
+	engine = flow_engine_start(&settings, &err);
+	if (!engine)
+		return failed(in, zip, &err);
+	done = watch_run(in, run_id, &run, &err);
+	flow_engine_stop(engine);
+	/* it may have ended while we were stopping */
+	return done ? report(in, &run) : stopped(in, zip, &err);
+}
+
+/* ---- the command ---- */
+
+static bool zips_valid(int n, char **zips, int *code)
+{
+	if (!n) {
+		*code = command_usage("ingest", "give one or more zip codes, such as 02139");
+		return false;
+	}
+	for (int i = 0; i < n; i++)
+		if (!str_is_zip(str_of(zips[i]))) {
+			*code = command_usage(
+			    "ingest",
+			    "\"%.*s\" is not a zip code: it has five digits, such as 02139",
+			    (int)strcspn(zips[i], "\r\n\033"), zips[i]);
+			return false;
+		}
+	return true;
+}
+
+struct waker {
+	struct http_client *http;
+	atomic_bool done;
+};
+
+/* A request looks at its cancel flag when it is told to: this thread does that while one blocks the
+ * command. */
+static void *wake_when_interrupted(void *arg)
+{
+	struct waker *w = arg;
+
+	while (!atomic_load(&w->done)) {
+		if (interrupted()) {
+			http_client_wake(w->http);
+			clock_sleep_ms(DRAW_MS);
+		} else {
+			interrupt_sleep(DRAW_MS);
+		}
+	}
+	return NULL;
+}
+
+static bool ask_source(struct ingest *in, struct fhir_capability *capability, struct err *err)
+{
+	struct waker waker = {.http = in->parts.http};
+	pthread_t thread;
+	bool ok, watched = pthread_create(&thread, NULL, wake_when_interrupted, &waker) == 0;
+
+	ok = fhir_capability(in->parts.source, interrupt_flag(), capability, err);
+	atomic_store(&waker.done, true);
+	if (watched)
+		pthread_join(thread, NULL);
+	return ok;
+}
+
+/* An answer now is better than one after all the retries of a run; but a server that is merely busy
+ * is the run's affair. */
+static bool source_fits(struct ingest *in, struct err *err)
+{
+	struct fhir_capability capability;
+
+	if (ask_source(in, &capability, err)) {
+		log_info("source", LOG_STR("url", fhir_source_url(in->parts.source)),
+		         LOG_STR("software", capability.software),
+		         LOG_STR("fhir", capability.fhir_version));
+		return true;
+	}
+	return err->code == ERR_BUSY;
+}
+
+static int ingest_all(struct ingest *in, int n, char **zips)
+{
+	int worst = COMMAND_OK;
+	struct err err;
+
+	if (!parts_open(&in->parts, in->config, "fhirline ingest", &err))
+		return failed(in, zips[0], &err);
+	interrupt_catch();
+	if (!source_fits(in, &err)) {
+		worst = stopped(in, zips[0], &err);
+	} else {
+		for (int i = 0; i < n && !interrupted(); i++) {
+			int code = ingest_zip(in, zips[i]);
+
+			/* failed outweighs incomplete */
+			if (worst == COMMAND_OK || code == COMMAND_FAILED || code > 128)
+				worst = code != COMMAND_OK ? code : worst;
+		}
+	}
+	parts_close(&in->parts);
+	return worst;
+}
+
+int cmd_ingest(int argc, char **argv)
+{
+	struct ingest in = {0};
+	const struct config_flag flags[] = {
+	    {"fresh", NULL, "Begin a new run where an earlier one could be resumed",
+	     .on = &in.fresh},
+	    {"full", NULL, "Read everything, not only what has changed", .on = &in.full},
+	    {"allow-mass-delete", NULL, "Go on when more than mass-delete-share has vanished",
+	     .on = &in.allow_mass_delete},
+	    {"json", NULL, "End each zip code with one JSON object on standard output",
+	     .on = &in.json},
+	    {0}};
+	int nargs, code;
+
+	if (!command_start(argc, argv, flags, &in.config, &nargs, &code))
+		return code;
+	if (zips_valid(nargs, argv + 1, &code))
+		code = ingest_all(&in, nargs, argv + 1);
+	config_free(in.config);
+	return code;
+}

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cmd/parts.h"
+
+#include <string.h>
+
+#include "cmd/database.h"
+#include "fhir/auth.h"
+#include "pg/migrate.h"
+
+static bool check_settings(const struct config *config, struct err *err)
+{
+	if (config_is(config, OPT_ENGINE, "temporal"))
+		return err_set(err, ERR_CONFIG, "config",
+		               "engine is temporal, but this build has no Temporal engine; "
+		               "--engine local drives runs with workers of this process");
+	return config_require(config, OPT_FHIR_URL, err);
+}
+
+static struct fhir_auth *make_auth(const struct config *config, struct err *err)
+{
+	if (config_is(config, OPT_FHIR_AUTH, "basic"))
+		return fhir_auth_basic(config_str(config, OPT_FHIR_USER),
+		                       config_str(config, OPT_FHIR_PASSWORD), err);
+	if (config_is(config, OPT_FHIR_AUTH, "bearer"))
+		return fhir_auth_bearer(config_str(config, OPT_FHIR_TOKEN), err);
+	if (config_is(config, OPT_FHIR_AUTH, "none"))
+		return fhir_auth_none(err);
+	err_set(err, ERR_CONFIG, "config",
+	        "fhir-auth is %s, which this build cannot do yet; it can do none, basic and bearer",
+	        config_str(config, OPT_FHIR_AUTH));
+	return NULL;
+}
+
+static struct http_client *make_http(const struct config *config, struct err *err)
+{
+	const char *ca_file = config_str(config, OPT_FHIR_CA_FILE);
+	struct http_options options = {
+	    .connect_timeout_ms = config_ms(config, OPT_FHIR_CONNECT_TIMEOUT),
+	    .idle_timeout_ms = config_ms(config, OPT_FHIR_IDLE_TIMEOUT),
+	    .whole_timeout_ms = config_ms(config, OPT_FHIR_TIMEOUT),
+	    .max_body = config_bytes(config, OPT_FHIR_MAX_BODY),
+	    .max_connections = (int)config_int(config, OPT_FHIR_CONCURRENCY),
+	    .ca_file = *ca_file ? ca_file : NULL,
+	};
+
+	return http_client_new(&options, err);
+}
+
+static struct fhir_source *make_source(const struct config *config, struct http_client *http,
+                                       struct err *err)
+{
+	struct fhir_source_options options = {
+	    .base_url = config_str(config, OPT_FHIR_URL),
+	    .http = http,
+	    .max_body = config_bytes(config, OPT_FHIR_MAX_BODY),
+	    .page_target = config_bytes(config, OPT_FHIR_PAGE_BYTES),
+	    .page_count = (int)config_int(config, OPT_FHIR_PAGE_COUNT),
+	};
+
+	options.auth = make_auth(config, err);
+	return options.auth ? fhir_source_open(&options, err) : NULL;
+}
+
+bool parts_open(struct parts *p, const struct config *config, const char *application_name,
+                struct err *err)
+{
+	struct parts made = {.database = database_options(config, application_name)};
+
+	if (!check_settings(config, err))
+		return false;
+	made.http = make_http(config, err);
+	if (!made.http)
+		goto failed;
+	made.source = make_source(config, made.http, err);
+	if (!made.source)
+		goto failed;
+	made.land = land_open(config_str(config, OPT_LANDING_URL), err);
+	if (!made.land)
+		goto failed;
+	made.conn = pg_conn_open(&made.database, err);
+	if (!made.conn || !pg_schema_check(made.conn, err))
+		goto failed;
+	*p = made;
+	return true;
+failed:
+	parts_close(&made);
+	return false;
+}
+
+void parts_close(struct parts *p)
+{
+	pg_conn_close(p->conn);
+	if (p->land)
+		land_close(p->land);
+	if (p->source)
+		fhir_source_close(p->source);
+	if (p->http)
+		http_client_free(p->http);
+	*p = (struct parts){0};
+}
+
+struct flow_settings parts_flow_settings(const struct parts *p, const struct config *config,
+                                         const char *only_run)
+{
+	return (struct flow_settings){
+	    .source = p->source,
+	    .http = p->http,
+	    .land = p->land,
+	    .database = p->database,
+	    .retry = {.max_attempts = (int)config_int(config, OPT_FHIR_RETRY_ATTEMPTS),
+	              .base_ms = config_ms(config, OPT_FHIR_RETRY_BASE),
+	              .cap_ms = config_ms(config, OPT_FHIR_RETRY_CAP),
+	              .deadline_ms = config_ms(config, OPT_FHIR_RETRY_DEADLINE),
+	              .max_retry_after_ms = retry_default.max_retry_after_ms},
+	    .workers = (int)config_int(config, OPT_WORKERS),
+	    .fhir_concurrency = (int)config_int(config, OPT_FHIR_CONCURRENCY),
+	    .fhir_rate = (int)config_int(config, OPT_FHIR_RATE),
+	    .patients_per_batch = (int)config_int(config, OPT_PATIENTS_PER_BATCH),
+	    .merge_rows = config_int(config, OPT_MERGE_ROWS),
+	    .lease_ms = config_ms(config, OPT_LEASE),
+	    .overlap_ms = config_ms(config, OPT_OVERLAP),
+	    .mass_delete_percent = (int)config_int(config, OPT_MASS_DELETE_SHARE),
+	    .only_run = only_run,
+	};
+}
