@@ -17,6 +17,9 @@ const struct command command_table[] = {
      "migrate applies what is missing, each step in a transaction, and may be run at any time and "
      "by\nseveral at once. status exits with 1 when the schema is not this build's.",
      OPTIONS_DATABASE | OPTIONS_LOG, cmd_db},
+    {"sandbox", "[options]", "Serve a generated population as a FHIR server, for tests",
+     "It answers at /fhir as HAPI does, until it is interrupted; nothing is stored.", 0,
+     cmd_sandbox},
 };
 const size_t command_count = sizeof command_table / sizeof command_table[0];
 

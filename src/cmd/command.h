@@ -52,5 +52,6 @@ int command_usage(const char *name, const char *fmt, ...) __attribute__((format(
 /* The commands. */
 int cmd_config(int argc, char **argv);
 int cmd_db(int argc, char **argv);
+int cmd_sandbox(int argc, char **argv);
 
 #endif
