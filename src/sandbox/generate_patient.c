@@ -273,13 +273,12 @@ static char *telecoms(char *w, struct person *who)
 static char *birth(char *w, struct person *who)
 {
 	unsigned k = draw(who, 100);
-	char t[16];
 
 	if (k == 0)
 		return w;
-	w_date(t, who->birth);
 	w = w_lit(w, ",\"birthDate\":\"");
-	w = w_bytes(w, t, k == 1 ? 4 : k == 2 ? 7 : 10);
+	w_date(w, who->birth);
+	w += k == 1 ? 4 : k == 2 ? 7 : 10;
 	return w_lit(w, "\"");
 }
 

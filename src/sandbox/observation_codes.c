@@ -19,7 +19,7 @@
 	"{\"system\":\"http://loinc.org\",\"code\":\"" code "\",\"display\":\"" display "\"}"
 #define SNOMED(code, display)                                                                      \
 	"{\"system\":\"http://snomed.info/sct\",\"code\":\"" code "\",\"display\":\"" display "\"" \
-	                                                                                      "}"
+	"}"
 #define HEAD(categories, codings, text)                                                            \
 	STR("\",\"category\":[" categories "],\"code\":{\"coding\":[" codings "],\"text\":\"" text \
 	    "\"},\"subject\":{\"reference\":\"")
