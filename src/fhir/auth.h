@@ -31,6 +31,24 @@ struct fhir_auth *fhir_auth_basic(const char *user, const char *password,
                                   struct err *err); /* no ':' in user */
 struct fhir_auth *fhir_auth_bearer(const char *token, struct err *err);
 
+struct fhir_oauth_options {
+	const char *token_url; /* SMART may leave it out: it is then read from
+	                          <base_url>/.well-known/smart-configuration */
+	const char *base_url;
+	const char *client_id;
+	const char *client_secret; /* client credentials */
+	const char *scope; /* NULL: none; SMART: "system/Patient.rs system/Observation.rs" */
+	const char *key;   /* SMART: the private key's text, PEM or JWK (auth_key.h says which) */
+	const char
+	    *key_id; /* SMART: under which its public half is registered; NULL: the JWK's own */
+	struct http_client *http;  /* borrowed; must outlive the auth */
+	const struct clock *clock; /* NULL: the system's */
+};
+struct fhir_auth *fhir_auth_client_credentials(const struct fhir_oauth_options *options,
+                                               struct err *err);
+struct fhir_auth *fhir_auth_smart_backend(const struct fhir_oauth_options *options,
+                                          struct err *err);
+
 void fhir_auth_free(struct fhir_auth *a); /* NULL is fine */
 
 /* Appends "Authorization: …" to `header`, or nothing for none. May fetch a token first.
