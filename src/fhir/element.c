@@ -261,7 +261,7 @@ static void slot_fill(struct fhir_mapping *m, const struct fhir_field *f, struct
 			slot->value = v;
 		return;
 	}
-	if (yyjson_is_null(v))
+	if (yyjson_is_null(v) || (slot->value && str_eq(slot->key, key)))
 		return;
 	if (slot->value) {
 		fhir_reject_choice(m, key, up, f->name, "more than once");
