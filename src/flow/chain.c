@@ -54,7 +54,7 @@ void flow_chain_free(struct flow_chain *chain)
 }
 
 /* Milliseconds are what servers keep; rounding down only reads a little twice. */
-static void ge_instant(int64_t us, char out[CLOCK_TEXT + 2])
+void flow_ge_instant(int64_t us, char out[FLOW_GE_TEXT])
 {
 	char text[CLOCK_TEXT];
 	int64_t ms = ((us % 1000000) + 1000000) % 1000000 / 1000;
@@ -62,7 +62,7 @@ static void ge_instant(int64_t us, char out[CLOCK_TEXT + 2])
 
 	clock_format(whole, text);
 	text[strlen(text) - 1] = '\0';
-	snprintf(out, CLOCK_TEXT + 2, "ge%s.%03dZ", text, (int)ms);
+	snprintf(out, FLOW_GE_TEXT, "ge%s.%03dZ", text, (int)ms);
 }
 
 enum { MAX_PARAMS = 4 };
@@ -71,7 +71,7 @@ struct search {
 	const char *type;
 	struct fhir_param params[MAX_PARAMS];
 	size_t n;
-	char ge[CLOCK_TEXT + 2];
+	char ge[FLOW_GE_TEXT];
 };
 
 static void add_param(struct search *s, const char *name, const char *value)
@@ -96,7 +96,7 @@ static void search_of(const struct flow_run *run, const struct flow_chain *chain
 	if (sorted && from_us > ge)
 		ge = from_us;
 	if (ge != INT64_MIN) {
-		ge_instant(ge, s->ge);
+		flow_ge_instant(ge, s->ge);
 		add_param(s, "_lastUpdated", s->ge);
 	}
 	if (sorted)

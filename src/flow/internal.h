@@ -175,6 +175,9 @@ bool flow_chain_advance(struct flow_work *w, struct flow_run *run, struct flow_c
                         const struct fhir_page *page, int64_t unique, int64_t *expected,
                         int64_t *missing, struct err *err);
 void flow_chain_free(struct flow_chain *chain);
+/* "ge2024-01-01T00:00:00.123Z": a lower bound for _lastUpdated, rounded down to what servers keep. */
+enum { FLOW_GE_TEXT = 48 };
+void flow_ge_instant(int64_t us, char out[FLOW_GE_TEXT]);
 int64_t flow_newest(
     const struct fhir_page *page); /* newest meta.lastUpdated; INT64_MIN when none has one */
 

@@ -436,7 +436,7 @@ static bool count_patient(struct patient *p, struct err *err)
  * count is reached or a round brings no later instant. */
 static bool read_missing(struct patient *p, bool expired, struct err *err)
 {
-	char ge[CLOCK_TEXT + 2] = "", text[CLOCK_TEXT];
+	char ge[FLOW_GE_TEXT] = "";
 	int64_t before;
 
 	for (int round = 0; round < MAX_ROUNDS; round++) {
@@ -466,9 +466,7 @@ static bool read_missing(struct patient *p, bool expired, struct err *err)
 			               "a search expired again and again without going on: %s",
 			               e.text);
 		}
-		clock_format(p->newest - p->newest % 1000, text);
-		text[23] = '\0'; /* milliseconds are enough */
-		snprintf(ge, sizeof ge, "ge%s%s", text, strchr(text, 'Z') ? "" : "Z");
+		flow_ge_instant(p->newest, ge);
 	}
 	return count_patient(p, err);
 }
