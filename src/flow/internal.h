@@ -145,6 +145,7 @@ struct flow_landed {
 	char *next;            /* NULL: the last page */
 	char *ids;             /* JSON array of the page's patients, in order; NULL for groups */
 	uint32_t id_count;
+	char *listed;      /* FLOW_ID_PAGE: JSON array of all ids of the page, known ones too */
 	struct land_object object;
 };
 void flow_landed_free(struct flow_landed *l);

@@ -27,7 +27,8 @@ void flow_landed_free(struct flow_landed *l)
 {
 	free(l->next);
 	free(l->ids);
-	l->next = l->ids = NULL;
+	free(l->listed);
+	l->next = l->ids = l->listed = NULL;
 }
 
 static const char *object_type(enum flow_batch_kind k)
@@ -337,23 +338,34 @@ out:
 	return ok;
 }
 
+static bool end_ids(struct reading *r, char **out, struct err *err)
+{
+	buf_add_cstr(&r->ids, r->ids.n ? "]" : "[]");
+	if (!buf_ok(&r->ids, "the patients of a page", err))
+		return false;
+	*out = r->ids.p;
+	r->ids = BUF_INIT(META_LIMIT);
+	return true;
+}
+
 /* In an incremental run only patients who are not loaded whole yet need all their observations. */
 static bool keep_unknown(struct reading *r, struct err *err)
 {
 	const char *params[] = {r->run->zip, r->out->ids};
-	PGresult *res;
+	PGresult *res = pg_query(r->w->conn, sql_get("flow_unknown"), 2, params, err);
 
-	if (!r->run->incremental || r->out->id_count == 0)
-		return true;
-	res = pg_query(r->w->conn, sql_get("flow_unknown"), 2, params, err);
 	if (!res)
 		return false;
-	buf_clear(&r->ids);
+	if (r->batch->kind == FLOW_ID_PAGE)
+		r->out->listed = r->out->ids;
+	else
+		free(r->out->ids);
+	r->out->ids = NULL;
 	r->out->id_count = 0;
 	for (int i = 0; i < PQntuples(res); i++)
 		add_id(r, pg_str(res, i, 0));
 	PQclear(res);
-	return true;
+	return end_ids(r, &r->out->ids, err);
 }
 
 /* ---- groups ---- */
@@ -543,16 +555,11 @@ static bool is_chain(enum flow_batch_kind k)
 
 static bool read_and_land(struct reading *r, struct err *err)
 {
-	if (!(is_chain(r->batch->kind) ? read_chain(r, err) : read_group(r, err)) ||
-	    !keep_unknown(r, err))
+	if (!(is_chain(r->batch->kind) ? read_chain(r, err) : read_group(r, err)))
 		return false;
-	if (is_chain(r->batch->kind) && r->batch->kind != FLOW_OBSERVATION_PAGE) {
-		buf_add_cstr(&r->ids, r->out->id_count ? "]" : "[]");
-		if (!buf_ok(&r->ids, "the patients of a page", err))
-			return false;
-		r->out->ids = r->ids.p;
-		r->ids = BUF_INIT(META_LIMIT);
-	}
+	if (is_chain(r->batch->kind) && r->batch->kind != FLOW_OBSERVATION_PAGE &&
+	    (!end_ids(r, &r->out->ids, err) || (r->run->incremental && !keep_unknown(r, err))))
+		return false;
 	return commit(r, err);
 }
 

@@ -179,11 +179,11 @@ static bool write_rejects(struct staging *s, struct err *err)
 
 static bool write_seen(struct staging *s, struct err *err)
 {
-	const char *params[] = {"P", s->landed->ids};
+	const char *params[] = {"P", s->landed->listed};
 	char *sql;
 	bool ok;
 
-	if (s->batch->kind != FLOW_ID_PAGE || !s->landed->ids)
+	if (!s->landed->listed)
 		return true;
 	sql = pg_sql_stage(sql_get("flow_seen"), s->run->id, err);
 	ok = sql && pg_exec(s->w->conn, sql, 2, params, NULL, err);
