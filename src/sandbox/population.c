@@ -241,7 +241,7 @@ void population_postal_codes(const struct population *p, uint32_t patient, uint3
 		code_add(out, "%05u", next);
 		break;
 	case PLACE_PREFIX:
-		code_add(out, "%s0000", p->zip);
+		code_add(out, "%s00", p->zip);
 		break;
 	case PLACE_SHORT:
 		code_add(out, "%.4s", p->zip);

@@ -4,7 +4,7 @@
  * all computed from the seed. generate.h turns them into JSON.
  *
  * Patients 0 … patients-1 live in `zip`; patients … total-1 live next door, some with a postal code
- * that begins like `zip` and is another ("021390000"). Patient i was loaded with all its
+ * that begins like `zip` and is another ("0213900"). Patient i was loaded with all its
  * observations in one transaction at population_instant(i), as Synthea's bundles are, and later
  * than patient i-1.
  */
