@@ -104,26 +104,49 @@ static void extend_chains(struct planner *p)
 		extend_chain(p, FLOW_ID_PAGE);
 }
 
-/* How many of the page's patients have a group of this kind. Groups are made in order, so the end
- * of the last one tells. */
+/* How many of the page's patients have a group of this kind. */
 static uint32_t covered(const struct flow_state *s, const struct flow_batch *page,
                         enum flow_batch_kind kind)
 {
-	for (size_t i = s->batch_count; i-- > 0;) {
+	uint32_t n = 0;
+
+	for (size_t i = 0; i < s->batch_count; i++)
+		if (s->batches[i].kind == kind && s->batches[i].page_seq == page->seq)
+			n += s->batches[i].patients;
+	return n;
+}
+
+/* From patient *from on, the first ones without a group: *from moves to them, and so many they are
+ * (0: none). Groups come in any order and with gaps: of those that were under way when a process
+ * was killed only some may be known. */
+static uint32_t gap(const struct flow_state *s, const struct flow_batch *page,
+                    enum flow_batch_kind kind, uint32_t *from)
+{
+	uint32_t end = page->patients;
+
+	for (size_t i = 0; i < s->batch_count; i++) {
 		const struct flow_batch *b = &s->batches[i];
 
-		if (b->kind == kind && b->page_seq == page->seq)
-			return b->first + b->patients;
+		if (b->kind != kind || b->page_seq != page->seq)
+			continue;
+		if (b->first <= *from && *from < b->first + b->patients) {
+			*from = b->first + b->patients;
+			end = page->patients;
+			i = (size_t)-1; /* what begins there may have been passed already */
+		} else if (b->first > *from && b->first < end) {
+			end = b->first;
+		}
 	}
-	return 0;
+	return *from < end ? end - *from : 0;
 }
 
 static void cover(struct planner *p, const struct flow_batch *page, enum flow_batch_kind kind)
 {
-	uint32_t from = covered(p->s, page, kind), n;
+	uint32_t from = 0, n;
 
-	while (from < page->patients && p->room && p->n < p->cap) {
-		n = page->patients - from;
+	if (covered(p->s, page, kind) >= page->patients)
+		return;
+	while (p->room && p->n < p->cap && (n = gap(p->s, page, kind, &from))) {
 		if (n > p->s->limits.patients_per_batch)
 			n = p->s->limits.patients_per_batch;
 		start_new(p, kind, page->seq, from, n);
