@@ -223,8 +223,11 @@ static bool run_batch(struct flow_work *w, struct flow_run *run, struct flow_bat
 {
 	struct flow_landed landed = {0};
 	struct err e = {0};
-	bool ok = flow_read(w, run, b, &landed, err);
+	bool ok;
 
+	if (!flow_store_batch_begin(w, run, b, err))
+		return false;
+	ok = flow_read(w, run, b, &landed, err);
 	if (ok) {
 		ok = flow_stage(w, run, b, &landed, err);
 		flow_landed_free(&landed);

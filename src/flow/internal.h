@@ -126,6 +126,11 @@ bool flow_store_end(struct pg_conn *c, const struct flow_run *run, const char *s
 /* Ends it as `completed` or `incomplete` and drops its stages, within the caller's transaction. */
 bool flow_store_end_open(struct pg_conn *c, const struct flow_run *run, const char *state,
                          struct err *err);
+
+/* Writes down what the batch's number stands for, before anything can be landed under it. Whoever
+ * goes on with the run after a kill gives the number to nothing else, and finds what was landed. */
+bool flow_store_batch_begin(struct flow_work *w, struct flow_run *run, struct flow_batch *b,
+                            struct err *err);
 bool flow_store_batch_failed(struct pg_conn *c, const struct flow_run *run,
                              const struct flow_batch *b, const char *why, struct err *err);
 void flow_run_free(struct flow_run *run);

@@ -315,6 +315,34 @@ bool flow_store_end(struct pg_conn *c, const struct flow_run *run, const char *s
 	return false;
 }
 
+static bool begin_batch(struct flow_work *w, struct flow_run *run, void *arg, struct err *err)
+{
+	const struct flow_batch *b = arg;
+	char seq[16], page[16], first[16], patients[16], epoch[24];
+	const char *params[] = {run->id,  seq,  flow_kind_name(b->kind), page, first,
+	                        patients, epoch};
+	int64_t rows = 0;
+
+	snprintf(seq, sizeof seq, "%u", b->seq);
+	snprintf(page, sizeof page, "%u", b->page_seq);
+	snprintf(first, sizeof first, "%u", b->first);
+	snprintf(patients, sizeof patients, "%u", b->patients);
+	snprintf(epoch, sizeof epoch, "%lld", (long long)run->epoch);
+	if (!pg_exec(w->conn, sql_get("flow_batch_begin"), 7, params, &rows, err))
+		return false;
+	return rows == 1 ||
+	       err_set(err, ERR_CONFLICT, "flow.fence", "run %s has another owner now", run->id);
+}
+
+bool flow_store_batch_begin(struct flow_work *w, struct flow_run *run, struct flow_batch *b,
+                            struct err *err)
+{
+	if (!flow_try_db(w, run, begin_batch, b, err))
+		return false;
+	flow_crash_point("after_begin");
+	return true;
+}
+
 static bool fail_in_transaction(struct pg_conn *c, const struct flow_run *run,
                                 const struct flow_batch *b, const char *why, struct err *err)
 {
