@@ -44,8 +44,7 @@ class World:
         fresh = {"patient": {}, "observation": {}}
         for (kind, resource_id), resource in self.resources.items():
             if (resource_id if kind == "Patient" else subject(resource)) in residents:
-                table, columns = oracle.row(resource, now=now)
-                fresh[table][resource_id] = columns
+                fresh[kind.lower()][resource_id] = oracle.row(kind, resource, now=now)
         for table, rows in self.rows.items():
             for resource_id, row in rows.items():
                 if resource_id not in fresh[table]:

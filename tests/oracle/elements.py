@@ -39,15 +39,18 @@ class Element:
     def has(self, key):
         return not absent(self.obj.get(key))
 
+    def filled(self, key):
+        """As has(), but an array needs an entry that is there."""
+        value = self.obj.get(key)
+        return not absent(value) and (type(value) is not list or any(v is not None and v != "" for v in value))
+
     def raw(self, key):
         value = self.obj.get(key)
         return None if absent(value) else value
 
     def text(self, key):
         value = self.raw(key)
-        if value is not None and type(value) is not str:
-            raise Reject("is not a string", self.at(key))
-        return clean(value, self.at(key))
+        return None if value is None else string(value, self.at(key))
 
     def boolean(self, key):
         value = self.raw(key)
@@ -82,33 +85,33 @@ class Element:
         return [Element(v, pointer) for pointer, v in self.entries(key)]
 
     def texts(self, key):
-        found = []
-        for pointer, value in self.entries(key):
-            if type(value) is not str:
-                raise Reject("is not a string", pointer)
-            found.append(clean(value, pointer))
-        return found
+        return [string(value, pointer) for pointer, value in self.entries(key)]
 
     def choice(self, name, allowed):
         """Key and type of name[x]; (None, None) without one."""
-        keys = [
-            k for k, v in self.obj.items()
-            if k.startswith(name) and k[len(name):len(name) + 1].isascii() and k[len(name):len(name) + 1].isupper() and v is not None
-        ]
+        keys = [k for k, v in getattr(self.obj, "pairs", None) or self.obj.items() if v is not None and re.match(name + "[A-Z]", k)]
         if len(keys) > 1:
             raise Reject(f"{name}[x] is there more than once", self.at(keys[1]))
         if not keys:
             return None, None
         kind = keys[0][len(name):]
         if kind not in allowed:
-            raise Reject(f"{name}[x] has an unknown type", self.at(keys[0]))
+            # a pointer is shown to people: nothing of a key that is no element's name
+            known = re.fullmatch("[A-Za-z0-9]+", keys[0])
+            raise Reject(f"{name}[x] has an unknown type", self.at(keys[0]) if known else self.pointer)
         return keys[0], kind
 
 
+def string(value, pointer):
+    if type(value) is not str:
+        raise Reject("is not a string", pointer)
+    clean(value, pointer)
+    return value
+
+
 def clean(text, pointer):
-    if text is not None and ("\0" in text or any("\ud800" <= c <= "\udfff" for c in text)):
+    if "\0" in text or any("\ud800" <= c <= "\udfff" for c in text):
         raise Reject("holds U+0000 or is not UTF-8", pointer)
-    return text
 
 
 def parsed(text, pointer):
@@ -148,6 +151,8 @@ def check(value, pointer):
             check(item, pointer)
     elif type(value) is str:
         clean(value, pointer)
+    elif type(value) is Num:
+        numeric(value, pointer)
 
 
 def drop(**fields):

@@ -3,7 +3,7 @@
 
 import re
 
-from elements import Element, Reject, compact, concept_code, concept_label, drop, first, joined, parsed, reference_id
+from elements import Element, Reject, compact, concept_code, concept_label, drop, first, joined, parsed, reference_id, string
 
 VALUES = ("Quantity", "CodeableConcept", "String", "Boolean", "Integer", "Range", "Ratio", "SampledData", "Time", "DateTime", "Period")
 CODE = re.compile(r"[^\s]+(?:\s[^\s]+)*", re.ASCII)
@@ -66,7 +66,7 @@ def categories(observation):
 
 
 def timing_columns(timing):
-    events = [parsed(text, timing.at("event")) for text in timing.texts("event")]
+    events = [parsed(string(text, pointer), pointer) for pointer, text in timing.entries("event")]
     if events:
         start = min(events, key=lambda e: e[0])
         return start, max(e[0] for e in events) if len(events) > 1 else None

@@ -12,18 +12,17 @@ import patient
 from elements import ID, Element, Reject
 
 
-def row(resource, raw=b"", now=0):
-    """(table, columns) of a parsed resource; columns that are NULL may be left out. `raw`: its bytes. Raises Reject."""
+def row(kind, resource, raw=b"", now=0):
+    """The columns of a parsed resource of that type; those that are NULL may be left out. `raw`: its bytes. Raises Reject."""
     element = Element(resource)
-    kind = resource.get("resourceType")
-    if kind not in ("Patient", "Observation"):
-        raise Reject("resourceType is neither Patient nor Observation", "/resourceType")
+    if resource.get("resourceType") != kind:
+        raise Reject("resourceType is another one", "/resourceType")
     resource_id = element.text("id")
     if resource_id is None or not ID.fullmatch(resource_id):
         raise Reject("id is missing or breaks FHIR's rule", "/id")
     columns = {"id": resource_id, **meta_columns(element, raw)}
     columns.update(patient.columns(element, now) if kind == "Patient" else observation.columns(element))
-    return kind.lower(), columns
+    return columns
 
 
 def meta_columns(element, raw):

@@ -20,7 +20,7 @@ def use_of(element, order, other):
 
 def chosen(element, key, parts, rank):
     """The smallest entry of element[key] that has one of `parts`; ties go to the first."""
-    found = [e for e in element.children(key) if any(e.has(p) for p in parts)]
+    found = [e for e in element.children(key) if any(e.filled(p) for p in parts)]
     return min(found, key=rank, default=None)
 
 
@@ -41,7 +41,7 @@ def name_columns(patient, now):
     return {
         "family_name": family,
         "given_names": given or None,
-        "first_name": limited(given[0], name.at("given/0")) if given else None,
+        "first_name": limited(given[0], name.at("given")) if given else None,
         "prefix": prefix,
         "suffix": suffix,
         "full_name": name.text("text") or joined([prefix, *given, family, suffix], " "),
