@@ -89,7 +89,7 @@ class Element:
 
     def choice(self, name, allowed):
         """Key and type of name[x]; (None, None) without one."""
-        keys = [k for k, v in getattr(self.obj, "pairs", None) or self.obj.items() if v is not None and re.match(name + "[A-Z]", k)]
+        keys = [k for k, v in self.obj.items() if v is not None and re.match(name + "[A-Z]", k)]
         if len(keys) > 1:
             raise Reject(f"{name}[x] is there more than once", self.at(keys[1]))
         if not keys:
