@@ -46,7 +46,8 @@ void gate_free(struct gate *g);
  * opened again (ERR_DB, retryable). */
 bool gate_enter(struct gate *g, uint64_t run, const atomic_bool *cancel, struct err *err);
 
-/* `outcome`: NULL for a good answer (also 404 and 410: the source answered), else its error. */
+/* `outcome`: NULL for a good answer (also 404 and 410: the source answered), else its error.
+ * `latency_ms`: of the request alone, without the wait at the gate. */
 void gate_leave(struct gate *g, const struct err *outcome, int64_t latency_ms);
 void gate_wake(struct gate *g);
 

@@ -305,21 +305,25 @@ static void batch_ends(struct world *w, struct known *k)
 	}
 }
 
-/* A merge takes what is staged when its first transaction commits. */
+/* A merge takes what is staged when its first transaction commits; one that was cut off before is
+ * ended first, without what has been staged since. */
 static void merge_goes_on(struct world *w)
 {
+	bool turned = w->merge_turned;
+
+	for (size_t i = 0; i < w->count; i++)
+		turned = turned || w->known[i].b.state == FLOW_MERGING;
 	for (size_t i = 0; i < w->count; i++) {
 		struct known *k = &w->known[i];
 
-		if (!w->merge_turned && k->b.state == FLOW_STAGED) {
+		if (!turned && k->b.state == FLOW_STAGED) {
 			k->b.state = k->stored.state = FLOW_MERGING;
-		} else if (w->merge_turned && k->b.state == FLOW_MERGING) {
+		} else if (turned && k->b.state == FLOW_MERGING) {
 			k->b.state = k->stored.state = FLOW_MERGED;
 			k->merged++;
 		}
 	}
-	if (w->merge_turned)
-		w->s.merge_running = false;
+	w->s.merge_running = !turned;
 	w->merge_turned = true;
 }
 
