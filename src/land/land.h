@@ -2,19 +2,21 @@
  *
  * land.h: the landing zone, where raw resources are kept as they came.
  *
- * Layout (docs/LANDING.md): <root>/zip=02139/run=<run id>/patient-000001.ndjson.zst, observation-000002.ndjson.zst, … and
- * manifest.json, which is written last: a run without a manifest is not finished. An object is NDJSON, one resource a line as the
- * source sent it (line breaks between tokens become spaces), compressed with zstd in frames of about 1 MB so that it can be
- * read in pieces by any zstd tool.
+ * Layout (docs/LANDING.md): <root>/zip=02139/run=<run id>/patient-000001.ndjson.zst,
+ * observation-000002.ndjson.zst, … and manifest.json, which is written last: a run without a
+ * manifest is not finished. An object is NDJSON, one resource a line as the source sent it (line
+ * breaks between tokens become spaces), compressed with zstd in frames of about 1 MB so that it can
+ * be read in pieces by any zstd tool. A line is at most 128 MiB.
  *
- * An object appears whole or not at all: it is written under a temporary name, flushed to disk, renamed, and its folder is flushed.
- * Names are relative to the root, with '/'.
+ * An object appears whole or not at all: it is written under a temporary name, flushed to disk, put
+ * in place, and its folder is flushed. Names are relative to the root, with '/', of
+ * [A-Za-z0-9=._-], no part beginning with a dot.
  *
- * Errors: ERR_IO with the path's last part and what to do (no space, not writable); a full disk is retryable.
- * ERR_DATA for an object that is damaged (zstd or hash), naming it.
+ * Errors: ERR_IO with the path's last part and what to do (no space, not writable); a full disk is
+ * retryable. ERR_DATA for an object that is damaged (zstd or hash), naming it.
  *
- * The back end is a vtable so that an S3 one can stand beside the file one. Threads: a `struct land` may be shared; a writer or
- * reader belongs to one thread.
+ * The back end is a vtable (backend.h) so that an S3 one can stand beside the file one. Threads: a
+ * `struct land` may be shared; a writer or reader belongs to one thread.
  */
 #ifndef FHIRLINE_LAND_LAND_H
 #define FHIRLINE_LAND_LAND_H
@@ -46,39 +48,51 @@ struct land_object {
 };
 
 /* Object names of a run: type is "patient" or "observation". */
-void land_object_name(char out[160], const char *zip, const char *run_id, const char *type, int seq);
+void land_object_name(char out[160], const char *zip, const char *run_id, const char *type,
+                      int seq);
 
 struct land_writer *land_create(struct land *l, const char *name, struct err *err);
-bool land_write_line(struct land_writer *w, struct str resource, struct err *err); /* without the newline */
-/* Puts the object in place, with `meta` (facts of the caller's about it, at most 16 MiB) in a trailer: a zstd skippable frame at its end, which
- * zstd tools pass over. Object and facts appear in the same instant. An object lands once: when one of that name is there
- * already it stays as it is and the answer is ERR_CONFLICT (files: link(2) refuses to replace; S3 later: If-None-Match). Frees w, also
- * on failure. */
+bool land_write_line(struct land_writer *w, struct str resource,
+                     struct err *err); /* without the newline */
+/* Puts the object in place, with `meta` (facts of the caller's about it, at most 16 MiB) in a
+ * trailer: a zstd skippable frame at its end, which zstd tools pass over. Object and facts appear
+ * in the same instant. An object lands once: when one of that name is there already it stays as it
+ * is and the answer is ERR_CONFLICT (files: link(2) refuses to replace; S3 later: If-None-Match).
+ * Frees w, also on failure. */
 bool land_commit(struct land_writer *w, struct str meta, struct land_object *out, struct err *err);
-void land_abort(struct land_writer *w);                                            /* leaves nothing behind. NULL is fine */
+void land_abort(struct land_writer *w); /* leaves nothing behind. NULL is fine */
 
-/* The trailer of a landed object appended to `meta`, and what it is (name, hash, bytes; raw_bytes and lines are 0). ERR_NOT_FOUND: there is no such
- * object. */
-bool land_meta(struct land *l, const char *name, struct buf *meta, struct land_object *out, struct err *err);
+/* The trailer of a landed object appended to `meta`, and what it is (all fields; the hash is
+ * computed anew). ERR_NOT_FOUND: there is no such object. */
+bool land_meta(struct land *l, const char *name, struct buf *meta, struct land_object *out,
+               struct err *err);
 
-/* Reads lines in order. `sha256` may be NULL; else the bytes are checked against it by the time the last line is read. */
-struct land_reader *land_read(struct land *l, const char *name, const char *sha256, struct err *err);
+/* Reads lines in order. `sha256` may be NULL; else the bytes are checked against it by the time the
+ * last line is read. */
+struct land_reader *land_read(struct land *l, const char *name, const char *sha256,
+                              struct err *err);
 enum land_line { LAND_LINE, LAND_END, LAND_ERROR };
-enum land_line land_next_line(struct land_reader *r, struct str *line, struct err *err); /* line: valid until the next call */
+enum land_line land_next_line(struct land_reader *r, struct str *line,
+                              struct err *err); /* line: valid until the next call */
 void land_read_close(struct land_reader *r);
 
 /* One line of an object, from 1, copied into `out`. */
-bool land_get_line(struct land *l, const char *name, int64_t line, struct buf *out, struct err *err);
+bool land_get_line(struct land *l, const char *name, int64_t line, struct buf *out,
+                   struct err *err);
 
-/* Small whole files beside the objects: the manifest. Atomic like an object; put replaces. ERR_NOT_FOUND when there is none. */
+/* Small whole files beside the objects: the manifest. Atomic like an object; put replaces.
+ * ERR_NOT_FOUND when there is none. */
 bool land_put_small(struct land *l, const char *name, struct str bytes, struct err *err);
 bool land_get_small(struct land *l, const char *name, struct buf *out, struct err *err);
 
 bool land_exists(struct land *l, const char *name, bool *exists, struct err *err);
-bool land_remove(struct land *l, const char *name, struct err *err); /* one object; missing is fine */
-bool land_remove_run(struct land *l, const char *zip, const char *run_id, struct err *err); /* all of a run; missing is fine */
+bool land_remove(struct land *l, const char *name,
+                 struct err *err); /* one object; missing is fine */
+bool land_remove_run(struct land *l, const char *zip, const char *run_id,
+                     struct err *err); /* all of a run; missing is fine */
 
-/* Temporary files of writers that died: removes those of a run. Called when a run is taken over. */
+/* Temporary files of writers that died: removes those of a run. Called when a run is taken over; a
+ * writer of the former owner that still lives then fails to commit with ERR_CONFLICT. */
 bool land_sweep(struct land *l, const char *zip, const char *run_id, struct err *err);
 
 #endif
