@@ -184,6 +184,7 @@ CREATE TABLE batch (
     object       text,                           -- landed object, relative to the landing zone
     object_hash  text,                           -- SHA-256 of its bytes
     object_bytes bigint,
+    object_raw_bytes bigint,                     -- of the NDJSON in it
     fetched      bigint NOT NULL DEFAULT 0,
     landed       bigint NOT NULL DEFAULT 0,
     staged       bigint NOT NULL DEFAULT 0,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Crash points, for tests only (-Dcrash_points=true): FHIRLINE_CRASH_AT=<name>[:n] ends the process with SIGKILL when the
- * named point is passed for the n-th time.
+ * Crash points, for tests only (-Dcrash_points=true): FHIRLINE_CRASH_AT=<name>[:n] ends the process
+ * with SIGKILL when the named point is passed for the n-th time.
  */
 #include "flow/internal.h"
 

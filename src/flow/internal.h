@@ -150,7 +150,7 @@ struct flow_landed {
 	char *next;            /* NULL: the last page */
 	char *ids;             /* JSON array of the page's patients, in order; NULL for groups */
 	uint32_t id_count;
-	char *listed;      /* FLOW_ID_PAGE: JSON array of all ids of the page, known ones too */
+	char *listed; /* FLOW_ID_PAGE: JSON array of all ids of the page, known ones too */
 	struct land_object object;
 };
 void flow_landed_free(struct flow_landed *l);
@@ -181,7 +181,8 @@ bool flow_chain_advance(struct flow_work *w, struct flow_run *run, struct flow_c
                         const struct fhir_page *page, int64_t unique, int64_t *expected,
                         int64_t *missing, struct err *err);
 void flow_chain_free(struct flow_chain *chain);
-/* "ge2024-01-01T00:00:00.123Z": a lower bound for _lastUpdated, rounded down to what servers keep. */
+/* "ge2024-01-01T00:00:00.123Z": a lower bound for _lastUpdated, rounded down to what servers keep.
+ */
 enum { FLOW_GE_TEXT = 48 };
 void flow_ge_instant(int64_t us, char out[FLOW_GE_TEXT]);
 int64_t flow_newest(

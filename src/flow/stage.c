@@ -26,7 +26,7 @@ struct staging {
 	enum fhir_type type;
 	struct arena scratch;
 	struct buf rows, rejects;
-	int64_t staged, rejected, line;
+	int64_t staged, rejected, line, raw_bytes;
 };
 
 static enum fhir_type type_of(enum flow_batch_kind k)
@@ -117,6 +117,7 @@ static bool copy_lines(struct staging *s, struct land_reader *reader, struct err
 	pg_copy_begin(&s->rows);
 	while ((got = land_next_line(reader, &line, err)) == LAND_LINE) {
 		s->line++;
+		s->raw_bytes += (int64_t)line.n + 1;
 		if (!map_line(s, line, err))
 			return false;
 		if (s->rows.n >= PIECE && (!send_piece(s, err) || flow_run_stopped(s->run, err)))
@@ -193,7 +194,7 @@ static bool write_seen(struct staging *s, struct err *err)
 
 struct checkpoint {
 	char seq[16], page[16], first[16], patients[16], bytes[24], fetched[24], landed[24],
-	    staged[24], rejected[24], elsewhere[24], missing[24], expected[24], until[24];
+	    staged[24], rejected[24], elsewhere[24], missing[24], expected[24], until[24], raw[24];
 };
 
 static void put_int(char *out, int64_t v)
@@ -208,7 +209,7 @@ static bool write_checkpoint(struct staging *s, struct err *err)
 	bool group = b->kind == FLOW_OBSERVATIONS || b->kind == FLOW_LOOKUP,
 	     object = b->kind != FLOW_ID_PAGE;
 	struct checkpoint t;
-	const char *params[20] = {s->run->id,
+	const char *params[21] = {s->run->id,
 	                          t.seq,
 	                          flow_kind_name(b->kind),
 	                          t.page,
@@ -227,7 +228,8 @@ static bool write_checkpoint(struct staging *s, struct err *err)
 	                          "1",
 	                          l->ids,
 	                          l->next,
-	                          l->seen_until_us == INT64_MIN ? NULL : t.until};
+	                          l->seen_until_us == INT64_MIN ? NULL : t.until,
+	                          object ? t.raw : NULL};
 	int64_t rows = 0;
 
 	snprintf(t.seq, sizeof t.seq, "%u", b->seq);
@@ -243,7 +245,8 @@ static bool write_checkpoint(struct staging *s, struct err *err)
 	put_int(t.missing, l->missing);
 	put_int(t.expected, l->expected);
 	put_int(t.until, l->seen_until_us);
-	if (!pg_exec(s->w->conn, sql_get("flow_batch_staged"), 20, params, &rows, err))
+	put_int(t.raw, s->raw_bytes);
+	if (!pg_exec(s->w->conn, sql_get("flow_batch_staged"), 21, params, &rows, err))
 		return false;
 	if (rows != 1)
 		return err_set(err, ERR_CONFLICT, "flow.stage",
@@ -296,7 +299,7 @@ static bool try_stage(struct flow_work *w, struct flow_run *run, void *arg, stru
 	bool is = false, ok;
 
 	(void)run;
-	s->staged = s->rejected = s->line = 0;
+	s->staged = s->rejected = s->line = s->raw_bytes = 0;
 	buf_clear(&s->rows);
 	buf_clear(&s->rejects);
 	if (!already_staged(s, &is, err))
