@@ -48,17 +48,22 @@ class World:
         for table, rows in self.rows.items():
             for resource_id, row in rows.items():
                 if resource_id not in fresh[table]:
-                    fresh[table][resource_id] = {**row, **self.fate(table, resource_id)}
+                    fresh[table][resource_id] = {**row, **self.fate(table, row)}
         for patient_id in self.homes.keys() | residents:
             self.homes[patient_id] = patient_id in residents
         self.rows = fresh
 
-    def fate(self, table, resource_id):
-        """Of a row that was loaded and that the zip code's searches do not give any more."""
-        kind = "Patient" if table == "patient" else "Observation"
-        if (kind, resource_id) not in self.resources:
-            return {"deleted_at": True}
-        return {"moved_at": True} if kind == "Patient" else {}
+    def fate(self, table, row):
+        """Of a row that was loaded and that the zip code's searches do not give any more: it stays as it was, with a mark. A deleted
+        patient's observations are gone with the patient, even where the server keeps them."""
+        if table == "patient":
+            return {"moved_at" if ("Patient", row["id"]) in self.resources else "deleted_at": True}
+        kept = ("Observation", row["id"]) in self.resources and ("Patient", row["patient_id"]) in self.resources
+        return {} if kept else {"deleted_at": True}
+
+    def deleted(self):
+        """How many rows of each type have a tombstone."""
+        return {kind: sum(bool(r.get("deleted_at")) for r in self.rows[kind.lower()].values()) for kind in ("Patient", "Observation")}
 
 
 def subject(observation):
