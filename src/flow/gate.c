@@ -381,7 +381,7 @@ void gate_leave(struct gate *g, const struct err *outcome, int64_t latency_ms)
 	pthread_mutex_lock(&g->mutex);
 	now = clock_mono_ms(g->clock);
 	g->inside--;
-	if (outcome)
+	if (signal == LIMIT_PRESSED || signal == LIMIT_DOWN)
 		g->errors++;
 	limit_answer(&g->limit, signal, latency_ms, now);
 	breaker_answer(&g->breaker, signal, now - latency_ms, g->inside,

@@ -46,8 +46,9 @@ void gate_free(struct gate *g);
  * opened again (ERR_DB, retryable). */
 bool gate_enter(struct gate *g, uint64_t run, const atomic_bool *cancel, struct err *err);
 
-/* `outcome`: NULL for a good answer (also 404 and 410: the source answered), else its error.
- * `latency_ms`: of the request alone, without the wait at the gate. */
+/* `outcome`: NULL for a good answer, else its error. What it says of the source is judged here
+ * (limit.h): a 404, 410 or 401 is an answer like a good one, a request that was cancelled says
+ * nothing. `latency_ms`: of the request alone, without the wait at the gate. */
 void gate_leave(struct gate *g, const struct err *outcome, int64_t latency_ms);
 void gate_wake(struct gate *g);
 
@@ -56,7 +57,8 @@ struct gate_stats {
 	int limit;    /* adaptive, now */
 	int waiting;
 	bool open; /* the breaker */
-	int64_t total, errors;
+	int64_t total;
+	int64_t errors; /* the source could not be reached, was busy, late or broken */
 };
 void gate_stats(struct gate *g, struct gate_stats *out);
 

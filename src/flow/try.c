@@ -30,13 +30,6 @@ void flow_run_wait(struct flow_run *run, int64_t ms)
 	pthread_mutex_unlock(&run->lock);
 }
 
-/* Was it the source that could not answer, or did it answer something that we did not like? */
-static bool is_an_answer(const struct err *err)
-{
-	return err->code == ERR_NOT_FOUND || err->code == ERR_GONE || err->code == ERR_AUTH ||
-	       err->code == ERR_FORBIDDEN || err->code == ERR_CANCELLED;
-}
-
 static bool attempt_source(struct flow_work *w, struct flow_run *run, flow_try_fn fn, void *arg,
                            struct err *err)
 {
@@ -48,7 +41,7 @@ static bool attempt_source(struct flow_work *w, struct flow_run *run, flow_try_f
 		return false;
 	began = clock_mono_ms(clock);
 	ok = fn(w, run, arg, err);
-	gate_leave(w->gate, ok || is_an_answer(err) ? NULL : err, clock_mono_ms(clock) - began);
+	gate_leave(w->gate, ok ? NULL : err, clock_mono_ms(clock) - began);
 	atomic_fetch_add(&w->totals->requests, 1);
 	if (!ok && err->code != ERR_CANCELLED)
 		atomic_fetch_add(&w->totals->request_errors, 1);

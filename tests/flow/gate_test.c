@@ -213,6 +213,7 @@ static void refusals_lower_the_limit(void **state)
 	struct clock clock = {hands_us, hands_ms, &hands};
 	struct gate *g = gate_of(4, 0, &clock);
 	struct err err = {0}, busy = {.code = ERR_BUSY, .retryable = true};
+	struct err gone = {.code = ERR_GONE}, cancelled = {.code = ERR_CANCELLED};
 	atomic_int inside = 0, most = 0;
 	struct visitor third = {.gate = g, .run = 3, .visits = 1, .inside = &inside, .most = &most};
 
@@ -228,10 +229,12 @@ static void refusals_lower_the_limit(void **state)
 	/* two are inside, as many as may be */
 	begin(&third);
 	wait_for_waiting(g, 1);
-	gate_leave(g, NULL, 5);
+	gate_leave(g, &gone, 5);
 	pthread_join(third.thread, NULL);
 	assert_true(third.ok);
-	gate_leave(g, NULL, 5);
+	gate_leave(g, &cancelled, 5);
+	assert_int_equal(stats_of(g).errors, 2);
+	assert_int_equal(stats_of(g).limit, 2);
 	gate_free(g);
 }
 
