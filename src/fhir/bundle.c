@@ -119,8 +119,8 @@ static bool is_deletion(yyjson_val *entry)
 	return str_is(bundle_str(yyjson_obj_get(entry, "request"), "method"), "DELETE");
 }
 
-static bool read_entry(yyjson_val *entry, struct str text, const char *type, const char *what,
-                       struct fhir_page *page, struct err *err)
+static bool read_entry(yyjson_val *entries, yyjson_val *entry, struct str text, const char *type,
+                       const char *what, struct fhir_page *page, struct err *err)
 {
 	yyjson_val *resource = yyjson_obj_get(entry, "resource");
 	struct str have = bundle_str(resource, "resourceType");
@@ -128,8 +128,9 @@ static bool read_entry(yyjson_val *entry, struct str text, const char *type, con
 	if (!yyjson_is_obj(resource) || !have.p) {
 		page->broken += !is_deletion(entry);
 	} else if (str_is(have, type)) {
-		page->entries[page->count++] = (struct fhir_entry){
-		    slice_member(text, "resource"), bundle_str(resource, "id"), resource};
+		page->entries[page->count++] =
+		    (struct fhir_entry){slice_of(page->doc, text, entries, entry, resource),
+		                        bundle_str(resource, "id"), resource};
 	} else if (str_is(have, "OperationOutcome")) {
 		if (outcome_is_error(resource))
 			return err_set_retry(
@@ -144,12 +145,36 @@ static bool read_entry(yyjson_val *entry, struct str text, const char *type, con
 	return true;
 }
 
+/* The slow way to the text of entries that slice_of() could not place: once over the whole page. */
+static bool place_by_walk(yyjson_val *entries, struct str text, const char *what,
+                          struct fhir_page *page, struct err *err)
+{
+	struct slice_iter it = slice_iter_of(slice_member(text, "entry"));
+	struct fhir_entry *e = page->entries;
+	struct str entry_text;
+	yyjson_val *entry;
+	size_t i, n;
+
+	yyjson_arr_foreach(entries, i, n, entry)
+	{
+		if (!slice_next(&it, &entry_text))
+			break;
+		if (e < page->entries + page->count && e->json == yyjson_obj_get(entry, "resource"))
+			(e++)->raw = slice_member(entry_text, "resource");
+	}
+	for (i = 0; i < page->count; i++)
+		if (!page->entries[i].raw.p)
+			return err_set(err, ERR_INTERNAL, "fhir.bundle",
+			               "%s: the page's text and its document differ", what);
+	return true;
+}
+
 static bool read_entries(yyjson_val *root, const char *type, const char *what,
                          struct fhir_page *page, struct err *err)
 {
-	struct str text = STR_NONE;
 	yyjson_val *entries = yyjson_obj_get(root, "entry"), *entry;
-	struct slice_iter it;
+	struct str text = bundle_text(&page->response);
+	bool placed = true;
 	size_t i, n;
 
 	if (!entries || yyjson_is_null(entries))
@@ -160,16 +185,14 @@ static bool read_entries(yyjson_val *root, const char *type, const char *what,
 	page->entries = calloc(yyjson_arr_size(entries) + 1, sizeof *page->entries);
 	if (!page->entries)
 		return err_set_retry(err, ERR_NOMEM, "fhir.bundle", "%s: out of memory", what);
-	it = slice_iter_of(slice_member(bundle_text(&page->response), "entry"));
 	yyjson_arr_foreach(entries, i, n, entry)
 	{
-		if (!slice_next(&it, &text))
-			return err_set(err, ERR_INTERNAL, "fhir.bundle",
-			               "%s: the text and the document differ", what);
-		if (!read_entry(entry, text, type, what, page, err))
+		if (!read_entry(entries, entry, text, type, what, page, err))
 			return false;
 	}
-	return true;
+	for (i = 0; i < page->count; i++)
+		placed = placed && page->entries[i].raw.p;
+	return placed || place_by_walk(entries, text, what, page, err);
 }
 
 static struct str next_link(yyjson_val *root)

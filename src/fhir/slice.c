@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fhir/slice.h"
 
-#include <yyjson.h>
-
 static const char *skip_blank(const char *p, const char *end)
 {
 	while (p < end && (*p == ' ' || *p == '\n' || *p == '\r' || *p == '\t'))
@@ -112,4 +110,80 @@ struct str slice_member(struct str object, const char *name)
 			return value;
 	}
 	return STR_NONE;
+}
+
+/* ---- by way of the document ---- */
+
+/* Where a string of the document begins in the text, behind its quote; 0 when that cannot be said.
+ */
+static size_t offset_of(const yyjson_doc *doc, struct str text, yyjson_val *string)
+{
+	const char *p = string->uni.str;
+	size_t at;
+
+	if (!doc->str_pool || !unsafe_yyjson_is_str(string) || p <= doc->str_pool ||
+	    p > doc->str_pool + text.n)
+		return 0;
+	at = (size_t)(p - doc->str_pool);
+	return text.p[at - 1] == '"' ? at : 0;
+}
+
+static const char *skip_blank_back(const char *p, const char *start)
+{
+	while (p > start && (p[-1] == ' ' || p[-1] == '\n' || p[-1] == '\r' || p[-1] == '\t'))
+		p--;
+	return p;
+}
+
+/* Steps back over `marks`, in that order, with blanks between. NULL when something else stands
+ * there. */
+static const char *step_back(const char *p, const char *start, const char *marks)
+{
+	for (; *marks; marks++) {
+		p = skip_blank_back(p, start);
+		if (p == start || p[-1] != *marks)
+			return NULL;
+		p--;
+	}
+	return skip_blank_back(p, start);
+}
+
+static const char *end_by_next_name(const yyjson_doc *doc, struct str text, yyjson_val *array,
+                                    yyjson_val *element, yyjson_val *value, const char *start)
+{
+	yyjson_val *next = unsafe_yyjson_get_next(value);
+	bool inside = next < unsafe_yyjson_get_next(element); /* another member of the element */
+	const char *end;
+	size_t at;
+
+	if (next >= unsafe_yyjson_get_next(array))
+		return NULL;
+	if (!inside && (!unsafe_yyjson_is_obj(next) || !unsafe_yyjson_get_len(next)))
+		return NULL;
+	at = offset_of(doc, text, inside ? next : next + 1); /* the next element's first name */
+	if (!at)
+		return NULL;
+	end = step_back(text.p + at - 1, start, inside ? "," : "{,}");
+	return end && end > start && end[-1] == '}' ? end : NULL;
+}
+
+struct str slice_of(const yyjson_doc *doc, struct str text, yyjson_val *array, yyjson_val *element,
+                    yyjson_val *value)
+{
+	yyjson_val *name = value - 1; /* yyjson: a member's name stands before its value */
+	size_t at = offset_of(doc, text, name), n = unsafe_yyjson_get_len(name);
+	const char *end = text.p + text.n, *p = text.p + at;
+
+	if (!at || !n || n >= text.n - at || memcmp(p, name->uni.str, n) != 0 || p[n] != '"')
+		return STR_NONE;
+	p = skip_blank(p + n + 1, end);
+	if (p == end || *p != ':')
+		return STR_NONE;
+	p = skip_blank(p + 1, end);
+	if (p == end || *p != '{')
+		return STR_NONE;
+	end = end_by_next_name(doc, text, array, element, value, p);
+	if (!end)
+		end = skip_container(p, text.p + text.n);
+	return (struct str){p, (size_t)(end - p)};
 }

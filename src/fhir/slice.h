@@ -10,7 +10,18 @@
 #ifndef FHIRLINE_FHIR_SLICE_H
 #define FHIRLINE_FHIR_SLICE_H
 
+#include <yyjson.h>
+
 #include "base/str.h"
+
+/* The text of the object `value`, a member of the object `element` of the array `array`, in a
+ * document that was read from `text` (not in situ). It takes a few steps whatever the size: yyjson
+ * keeps each string at the offset that it had in the text, so the member's name tells where the
+ * value begins, and the next name in the document where it has ended. Each step is checked against
+ * the text; where anything looks unusual (the last element, another layout in a later yyjson) it
+ * ends the value by counting braces, or gives STR_NONE (an escaped or empty name): then walk. */
+struct str slice_of(const yyjson_doc *doc, struct str text, yyjson_val *array, yyjson_val *element,
+                    yyjson_val *value);
 
 /* Walks over the members of an object or the elements of an array. */
 struct slice_iter {
