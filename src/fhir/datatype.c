@@ -27,8 +27,11 @@ struct str fhir_concept_code(struct fhir_mapping *m, yyjson_val *v, const struct
 	struct fhir_path place;
 	const struct fhir_path *at = fhir_at(&place, up, name);
 	yyjson_val *concept = fhir_as_object(m, v, up, name);
-	struct str s = first_of_codings(m, concept, at, "code");
+	struct str s;
 
+	if (!concept)
+		return STR_NONE;
+	s = first_of_codings(m, concept, at, "code");
 	return s.p ? s : fhir_str(m, concept, at, "text");
 }
 
@@ -38,8 +41,11 @@ struct str fhir_concept_label(struct fhir_mapping *m, yyjson_val *v, const struc
 	struct fhir_path place;
 	const struct fhir_path *at = fhir_at(&place, up, name);
 	yyjson_val *concept = fhir_as_object(m, v, up, name);
-	struct str s = first_of_codings(m, concept, at, "display");
+	struct str s;
 
+	if (!concept)
+		return STR_NONE;
+	s = first_of_codings(m, concept, at, "display");
 	if (!s.p)
 		s = fhir_str(m, concept, at, "text");
 	return s.p ? s : first_of_codings(m, concept, at, "code");

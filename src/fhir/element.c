@@ -74,6 +74,9 @@ static const char *text_fault(struct str s)
 
 	while (i + 8 <= s.n && !odd_bytes(s.p + i))
 		i += 8;
+	/* the last bytes, once more together with some that were looked at */
+	if (s.n >= 8 && i + 8 > s.n && !odd_bytes(s.p + s.n - 8))
+		return NULL;
 	while (i < s.n && (signed char)s.p[i] > 0)
 		i++;
 	if (i == s.n)
@@ -162,10 +165,11 @@ void fhir_each_begin(struct fhir_mapping *m, yyjson_val *array, const struct fhi
 {
 	it->array = (struct fhir_path){up, name, 0};
 	it->entry = (struct fhir_path){&it->array, NULL, 0};
-	if (!fhir_absent(array) && !yyjson_is_arr(array))
+	if (yyjson_arr_iter_init(array, &it->iter))
+		return;
+	if (!fhir_absent(array))
 		fhir_reject_at(m, up, name, "is not an array");
-	if (!yyjson_arr_iter_init(array, &it->iter))
-		it->iter = (yyjson_arr_iter){0};
+	it->iter = (yyjson_arr_iter){0};
 }
 
 /* The next entry that is not absent. */
@@ -247,10 +251,12 @@ struct str fhir_join(struct fhir_mapping *m, const struct str *items, size_t n, 
 
 static bool field_matches(const struct fhir_field *f, const char *key, size_t n)
 {
-	if (!f->choice)
-		return n == f->length && memcmp(key, f->name, n) == 0;
-	return n > f->length && key[f->length] >= 'A' && key[f->length] <= 'Z' &&
-	       memcmp(key, f->name, f->length) == 0;
+	if (n < f->length || key[0] != f->name[0])
+		return false;
+	if (f->choice ? n == f->length || key[f->length] < 'A' || key[f->length] > 'Z'
+	              : n != f->length)
+		return false;
+	return memcmp(key, f->name, f->length) == 0;
 }
 
 static void slot_fill(struct fhir_mapping *m, const struct fhir_field *f, struct str key,
