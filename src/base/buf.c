@@ -8,7 +8,7 @@
 
 enum { FIRST_CAP = 256 };
 
-bool buf_reserve(struct buf *b, size_t extra)
+bool buf_grow(struct buf *b, size_t extra)
 {
 	size_t cap = b->cap ? b->cap : FIRST_CAP;
 	char *p;

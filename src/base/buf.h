@@ -29,7 +29,18 @@ struct buf {
 
 #define BUF_INIT(limit) ((struct buf){.max = (limit)})
 
-bool buf_reserve(struct buf *b, size_t extra); /* room for `extra` more bytes (and the '\0') */
+/* Makes `extra` more bytes (and the '\0') fit, when they do not yet. Called by buf_reserve() only.
+ */
+bool buf_grow(struct buf *b, size_t extra);
+
+/* Room for `extra` more bytes (and the '\0'). Inline: rows are made of many small appends. */
+static inline bool buf_reserve(struct buf *b, size_t extra)
+{
+	if (!b->failed && extra <= b->max - b->n && b->cap - b->n > extra)
+		return true;
+	return buf_grow(b, extra);
+}
+
 bool buf_add(struct buf *b, const void *p, size_t n);
 bool buf_add_str(struct buf *b, struct str s);
 bool buf_add_cstr(struct buf *b, const char *s);

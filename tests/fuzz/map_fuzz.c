@@ -8,7 +8,7 @@
  *
  * A first corpus: the `resource` of each file of tests/fhir/golden.
  */
-#include <stdlib.h>
+#include <assert.h>
 
 #include "fhir/row_decode.h"
 
@@ -24,13 +24,12 @@ static void check(yyjson_val *root, struct str raw, bool patient)
 	verdict = patient
 	              ? fhir_map_patient(root, raw, 1717200000000000, 1, 1, &scratch, &out, &reject)
 	              : fhir_map_observation(root, raw, 1, 1, &scratch, &out, &reject);
-	if (verdict == FHIR_MAPPED) {
-		if (!row_decode((struct str){out.p, out.n}, patient ? row_patient : row_observation,
-		                patient ? FHIR_PATIENT_COLUMNS : FHIR_OBSERVATION_COLUMNS, &json))
-			abort();
-	} else if (verdict != FHIR_REJECTED || out.n || !reject.reason[0]) {
-		abort();
-	}
+	if (verdict == FHIR_MAPPED)
+		assert(
+		    row_decode((struct str){out.p, out.n}, patient ? row_patient : row_observation,
+		               patient ? FHIR_PATIENT_COLUMNS : FHIR_OBSERVATION_COLUMNS, &json));
+	else
+		assert(verdict == FHIR_REJECTED && !out.n && reject.reason[0]);
 	buf_free(&json);
 	buf_free(&out);
 	arena_free(&scratch);
