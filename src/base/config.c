@@ -10,7 +10,6 @@
 #include "base/suggest.h"
 
 #define WHERE "config"
-#define SECRET_FILE_MAX (64 << 10)
 
 struct config {
 	struct config_value values[OPTION_COUNT];
@@ -29,8 +28,7 @@ static bool set_value(struct config *c, const struct option *o, const char *what
 	return true;
 }
 
-/* The whole of a small file into `b`, without its trailing newline. */
-static bool read_secret_file(const char *what, const char *path, struct buf *b, struct err *err)
+bool config_read_file(const char *what, const char *path, struct buf *b, struct err *err)
 {
 	FILE *f = fopen(path, "re");
 	char piece[4096];
@@ -61,8 +59,8 @@ static bool read_secret_file(const char *what, const char *path, struct buf *b, 
 static bool set_from_file(struct config *c, const struct option *o, const char *what,
                           const char *path, struct err *err)
 {
-	struct buf b = BUF_INIT(SECRET_FILE_MAX);
-	bool ok = read_secret_file(what, path, &b, err) &&
+	struct buf b = BUF_INIT(CONFIG_FILE_MAX);
+	bool ok = config_read_file(what, path, &b, err) &&
 	          set_value(c, o, what, b.p ? b.p : "", CONFIG_FILE, ERR_CONFIG, err);
 
 	if (b.p)

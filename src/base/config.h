@@ -63,6 +63,11 @@ const char *config_shown(const struct config *c, enum option_id id);
 /* False with a message that says how to give it when the setting is "". */
 bool config_require(const struct config *c, enum option_id id, struct err *err);
 
+/* The text of a small file, such as a key, without its trailing newline, into a `b` that is bounded
+ * to CONFIG_FILE_MAX. `what` names the setting in messages. */
+#define CONFIG_FILE_MAX (64 << 10)
+bool config_read_file(const char *what, const char *path, struct buf *b, struct err *err);
+
 /* The parsers, for flags of single commands and for tests. `what` names the thing in messages. */
 bool config_parse_duration(const char *text, const char *unit, int64_t *ms);
 bool config_parse_bytes(const char *text, int64_t *bytes);

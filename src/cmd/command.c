@@ -17,6 +17,14 @@ const struct command command_table[] = {
      "migrate applies what is missing, each step in a transaction, and may be run at any time and "
      "by\nseveral at once. status exits with 1 when the schema is not this build's.",
      OPTIONS_DATABASE | OPTIONS_LOG, cmd_db},
+    {"ingest", "[options] ZIP...", "Load the patients of zip codes and their observations",
+     "A zip code has five digits. What a run has done is kept when it is interrupted or fails: "
+     "the\n"
+     "same command resumes it. The next run reads what has changed since the last complete one.\n"
+     "Exit codes: 0 complete, 1 failed, 2 wrong usage or setting, 3 incomplete, 130 or 143 "
+     "interrupted.",
+     OPTIONS_SOURCE | OPTIONS_INGEST | OPTIONS_DATABASE | OPTIONS_LANDING | OPTIONS_LOG,
+     cmd_ingest},
     {"sandbox", "[options]", "Serve a generated population as a FHIR server, for tests",
      "It answers at /fhir as HAPI does, until it is interrupted; nothing is stored.", 0,
      cmd_sandbox},

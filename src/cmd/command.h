@@ -52,6 +52,7 @@ int command_usage(const char *name, const char *fmt, ...) __attribute__((format(
 /* The commands. */
 int cmd_config(int argc, char **argv);
 int cmd_db(int argc, char **argv);
+int cmd_ingest(int argc, char **argv);
 int cmd_sandbox(int argc, char **argv);
 
 #endif

@@ -16,19 +16,49 @@ static bool check_settings(const struct config *config, struct err *err)
 	return config_require(config, OPT_FHIR_URL, err);
 }
 
-static struct fhir_auth *make_auth(const struct config *config, struct err *err)
+static const char *set_or_null(const struct config *config, enum option_id id)
 {
+	return config_is_set(config, id) ? config_str(config, id) : NULL;
+}
+
+static struct fhir_auth *make_oauth(const struct config *config, struct http_client *http,
+                                    struct err *err)
+{
+	struct buf key = BUF_INIT(CONFIG_FILE_MAX);
+	struct fhir_oauth_options options = {
+	    .token_url = set_or_null(config, OPT_FHIR_TOKEN_URL),
+	    .base_url = config_str(config, OPT_FHIR_URL),
+	    .client_id = config_str(config, OPT_FHIR_CLIENT_ID),
+	    .client_secret = config_str(config, OPT_FHIR_CLIENT_SECRET),
+	    .scope = set_or_null(config, OPT_FHIR_SCOPE),
+	    .key_id = set_or_null(config, OPT_FHIR_KEY_ID),
+	    .http = http,
+	};
+	struct fhir_auth *auth = NULL;
+
+	if (config_is(config, OPT_FHIR_AUTH, "client-credentials"))
+		return fhir_auth_client_credentials(&options, err);
+	if (config_read_file("fhir-key-file", config_str(config, OPT_FHIR_KEY_FILE), &key, err)) {
+		options.key = key.p ? key.p : "";
+		auth = fhir_auth_smart_backend(&options, err);
+	}
+	if (key.p)
+		explicit_bzero(key.p, key.cap);
+	buf_free(&key);
+	return auth;
+}
+
+static struct fhir_auth *make_auth(const struct config *config, struct http_client *http,
+                                   struct err *err)
+{
+	if (config_is(config, OPT_FHIR_AUTH, "none"))
+		return fhir_auth_none(err);
 	if (config_is(config, OPT_FHIR_AUTH, "basic"))
 		return fhir_auth_basic(config_str(config, OPT_FHIR_USER),
 		                       config_str(config, OPT_FHIR_PASSWORD), err);
 	if (config_is(config, OPT_FHIR_AUTH, "bearer"))
 		return fhir_auth_bearer(config_str(config, OPT_FHIR_TOKEN), err);
-	if (config_is(config, OPT_FHIR_AUTH, "none"))
-		return fhir_auth_none(err);
-	err_set(err, ERR_CONFIG, "config",
-	        "fhir-auth is %s, which this build cannot do yet; it can do none, basic and bearer",
-	        config_str(config, OPT_FHIR_AUTH));
-	return NULL;
+	return make_oauth(config, http, err);
 }
 
 static struct http_client *make_http(const struct config *config, struct err *err)
@@ -57,7 +87,7 @@ static struct fhir_source *make_source(const struct config *config, struct http_
 	    .page_count = (int)config_int(config, OPT_FHIR_PAGE_COUNT),
 	};
 
-	options.auth = make_auth(config, err);
+	options.auth = make_auth(config, http, err);
 	return options.auth ? fhir_source_open(&options, err) : NULL;
 }
 

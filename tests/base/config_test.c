@@ -105,18 +105,18 @@ static void test_flag_wins_over_environment(void **state)
 	(void)state;
 	setenv("FHIRLINE_WORKERS", "3", 1);
 	setenv("FHIRLINE_LEASE", "45", 1);
-	setenv("FHIRLINE_FHIR_SCOPE", "", 1);
+	setenv("FHIRLINE_LISTEN", "", 1);
 	c = loads(ARGS("--workers=4"));
 	assert_int_equal(config_int(c, OPT_WORKERS), 4);
 	assert_int_equal(config_origin_of(c, OPT_WORKERS), CONFIG_FLAG);
 	assert_int_equal(config_ms(c, OPT_LEASE), 45000);
 	assert_string_equal(config_shown(c, OPT_LEASE), "45s");
 	assert_int_equal(config_origin_of(c, OPT_LEASE), CONFIG_ENVIRONMENT);
-	assert_int_equal(config_origin_of(c, OPT_FHIR_SCOPE), CONFIG_DEFAULT);
+	assert_int_equal(config_origin_of(c, OPT_LISTEN), CONFIG_DEFAULT);
 	config_free(c);
 	unsetenv("FHIRLINE_WORKERS");
 	unsetenv("FHIRLINE_LEASE");
-	unsetenv("FHIRLINE_FHIR_SCOPE");
+	unsetenv("FHIRLINE_LISTEN");
 }
 
 static void test_groups_are_kept_apart(void **state)
