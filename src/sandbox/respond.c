@@ -50,10 +50,11 @@ static bool compress_body(struct buf *body)
 struct wire {
 	struct request *r;
 	struct buf body;
-	size_t end;      /* bytes after which the connection breaks; SIZE_MAX: never */
-	bool reset;      /* with RST */
-	size_t piece;    /* bytes at once */
-	int64_t rest_ms; /* between pieces */
+	size_t end;       /* bytes after which the connection breaks; SIZE_MAX: never */
+	bool reset;       /* with RST */
+	bool understated; /* its end is no break, although more was sent than announced */
+	size_t piece;     /* bytes at once */
+	int64_t rest_ms;  /* between pieces */
 	struct truth *truth;
 };
 
@@ -86,6 +87,8 @@ static ssize_t wire_read(void *cls, uint64_t pos, char *out, size_t max)
 		n = truth_read(w->truth, out, max);
 		return n ? (ssize_t)n : MHD_CONTENT_READER_END_OF_STREAM;
 	}
+	if (pos >= end && end == w->body.n && !w->reset && w->understated)
+		return MHD_CONTENT_READER_END_OF_STREAM;
 	if (pos >= end) {
 		if (w->reset)
 			send_reset(w->r);
@@ -113,7 +116,20 @@ static void wire_free(void *cls)
 static bool breaks(const struct fault *f)
 {
 	return fault_has(f, FAULT_CUT) || fault_has(f, FAULT_DRIP) || fault_has(f, FAULT_RESET) ||
-	       (fault_has(f, FAULT_WRONG_LENGTH) && f->value[FAULT_WRONG_LENGTH] > 0);
+	       fault_has(f, FAULT_WRONG_LENGTH);
+}
+
+/* A Content-Length of our own stands alone only in a response of unknown length, and that one is
+ * not sent in chunks only to those who may not know them. */
+static void understate(struct MHD_Response *m, size_t n, size_t less)
+{
+	char text[24];
+
+	snprintf(text, sizeof text, "%zu", n > less ? n - less : 0);
+	MHD_set_response_options(
+	    m, MHD_RF_INSANITY_HEADER_CONTENT_LENGTH | MHD_RF_HTTP_1_0_COMPATIBLE_STRICT,
+	    MHD_RO_END);
+	MHD_add_response_header(m, "Content-Length", text);
 }
 
 static struct MHD_Response *wire_response(struct request *r, struct reply *reply)
@@ -122,6 +138,7 @@ static struct MHD_Response *wire_response(struct request *r, struct reply *reply
 	struct wire *w = calloc(1, sizeof *w);
 	uint64_t declared = reply->truth ? MHD_SIZE_UNKNOWN : reply->body.n;
 	struct MHD_Response *m;
+	size_t shown;
 
 	if (!w)
 		return NULL;
@@ -141,29 +158,25 @@ static struct MHD_Response *wire_response(struct request *r, struct reply *reply
 	}
 	if (fault_has(f, FAULT_WRONG_LENGTH) && f->value[FAULT_WRONG_LENGTH] > 0)
 		declared += (uint64_t)f->value[FAULT_WRONG_LENGTH];
+	else if (fault_has(f, FAULT_WRONG_LENGTH))
+		declared = MHD_SIZE_UNKNOWN;
+	w->understated = declared == MHD_SIZE_UNKNOWN;
+	shown = w->body.n;
 	m = MHD_create_response_from_callback(declared, BLOCK, wire_read, w, wire_free);
 	if (!m)
 		wire_free(w);
+	else if (fault_has(f, FAULT_WRONG_LENGTH) && declared == MHD_SIZE_UNKNOWN)
+		understate(m, shown, (size_t)-f->value[FAULT_WRONG_LENGTH]);
 	return m;
 }
 
-static struct MHD_Response *plain_response(struct request *r, struct reply *reply)
+static struct MHD_Response *plain_response(struct reply *reply)
 {
-	struct MHD_Response *m;
-	int64_t less = -r->fault.value[FAULT_WRONG_LENGTH];
-	size_t n = reply->body.n;
-	char text[24];
+	struct MHD_Response *m =
+	    MHD_create_response_from_buffer(reply->body.n, reply->body.p, MHD_RESPMEM_MUST_FREE);
 
-	m = MHD_create_response_from_buffer(n, reply->body.p, MHD_RESPMEM_MUST_FREE);
-	if (!m)
-		return NULL;
-	reply->body = BUF_INIT(REPLY_MAX);
-	if (fault_has(&r->fault, FAULT_WRONG_LENGTH)) {
-		snprintf(text, sizeof text, "%zu", n > (size_t)less ? n - (size_t)less : 0);
-		MHD_set_response_options(m, MHD_RF_INSANITY_HEADER_CONTENT_LENGTH, MHD_RO_END);
-		MHD_add_response_header(m, "Content-Length", text);
-		MHD_add_response_header(m, "Connection", "close");
-	}
+	if (m)
+		reply->body = BUF_INIT(REPLY_MAX);
 	return m;
 }
 
@@ -267,7 +280,7 @@ bool respond(struct request *r, struct reply *reply)
 		return false;
 	}
 	requestlog_add(r, reply, bytes);
-	m = reply->truth || breaks(&r->fault) ? wire_response(r, reply) : plain_response(r, reply);
+	m = reply->truth || breaks(&r->fault) ? wire_response(r, reply) : plain_response(reply);
 	if (!m)
 		return false;
 	add_headers(r, reply, m, gzipped);
