@@ -266,6 +266,8 @@ static void write_value(struct fhir_mapping *m, const struct fhir_slot *slot)
 	struct fhir_value v;
 
 	fhir_value_read(m, slot, NULL, &v);
+	if (v.type == FHIR_VALUE_PERIOD)
+		v.at = fhir_as_period(m, v.object, NULL, v.key);
 	pg_copy_text(m->out, v.type_name);
 	pg_copy_numeric(m->out, v.number);
 	pg_copy_text(m->out, v.comparator);

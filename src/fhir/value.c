@@ -88,7 +88,6 @@ void fhir_value_read(struct fhir_mapping *m, const struct fhir_slot *slot,
 		break;
 	case FHIR_VALUE_PERIOD:
 		out->object = fhir_as_object(m, v, up, name);
-		out->at = fhir_as_period(m, v, up, name);
 		break;
 	case FHIR_VALUE_STRING:
 	case FHIR_VALUE_TIME:

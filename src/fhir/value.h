@@ -32,10 +32,11 @@ struct fhir_value {
 	struct str unit;
 	struct str system;
 	struct str code;
-	struct str text;     /* String, Time, CodeableConcept; DateTime as it stands */
-	yyjson_val *object;  /* Range, Ratio, SampledData, Period: the source's object */
-	int boolean;         /* -1: none */
-	struct fhir_span at; /* DateTime (start only), Period */
+	struct str text;    /* String, Time, CodeableConcept; DateTime as it stands */
+	yyjson_val *object; /* Range, Ratio, SampledData, Period: the source's object */
+	int boolean;        /* -1: none */
+	struct fhir_span
+	    at; /* DateTime: its instant is the start. A Period is left to the caller */
 };
 
 /* Reads the choice that fhir_fields() found. `up`: whose member it is. */
