@@ -28,6 +28,10 @@ const struct command command_table[] = {
     {"sandbox", "[options]", "Serve a generated population as a FHIR server, for tests",
      "It answers at /fhir as HAPI does, until it is interrupted; nothing is stored.", 0,
      cmd_sandbox},
+    {"serve", "[options]", "REST API, Swagger UI and dashboard",
+     "Prints its address, and serves until Ctrl-C. There is no authentication yet, so it listens on\n"
+     "loopback addresses only.",
+     OPTIONS_ALL, cmd_serve},
 };
 const size_t command_count = sizeof command_table / sizeof command_table[0];
 

@@ -57,3 +57,8 @@ void interrupt_sleep(int64_t ms)
 	/* the byte is left there: once interrupted, nothing sleeps any more */
 	poll(&p, 1, (int)ms);
 }
+
+int interrupt_fd(void)
+{
+	return wake[0];
+}

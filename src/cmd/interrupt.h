@@ -18,4 +18,7 @@ const atomic_bool *interrupt_flag(void);
  * sleep. */
 void interrupt_sleep(int64_t ms);
 
+/* Becomes readable with the first signal, and stays so; -1 when there is none. For event loops. */
+int interrupt_fd(void);
+
 #endif

@@ -1,0 +1,2 @@
+-- The key under which cursors are signed (src/api/cursor.h).
+SELECT value FROM setting WHERE name = 'cursor_key'

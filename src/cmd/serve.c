@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+
+#include "api/api.h"
+#include "base/log.h"
+#include "cmd/command.h"
+#include "cmd/database.h"
+#include "cmd/interrupt.h"
+#include "pg/migrate.h"
+
+static void on_access(void *ctx, const struct api_access *a)
+{
+	(void)ctx;
+	if (a->quiet && a->status < 500)
+		return;
+	log_info("request", LOG_STR("method", a->method), LOG_STR("route", a->route),
+	         LOG_INT("status", a->status), LOG_INT("us", a->duration_us),
+	         LOG_INT("bytes", (int64_t)a->bytes), LOG_STR("request_id", a->request_id),
+	         LOG_STR("traceparent", a->traceparent));
+}
+
+static void on_note(void *ctx, bool bad, const char *text)
+{
+	(void)ctx;
+	if (bad)
+		log_warn(text);
+	else
+		log_info(text);
+}
+
+/* Before listening, so that what is wrong with the database is said here and not by each request.
+ */
+static bool check_database(const struct config *config, struct err *err)
+{
+	struct pg_options options = database_options(config, "fhirline serve");
+	struct pg_conn *conn = pg_conn_open(&options, err);
+	bool ok = conn && pg_schema_check(conn, err);
+
+	pg_conn_close(conn);
+	return ok;
+}
+
+static bool serve(const struct config *config, struct err *err)
+{
+	struct api_options options = {
+	    .listen = config_str(config, OPT_LISTEN),
+	    .database_url = config_str(config, OPT_DATABASE_URL),
+	    .source_url =
+	        config_is_set(config, OPT_FHIR_URL) ? config_str(config, OPT_FHIR_URL) : NULL,
+	    .stop_fd = interrupt_fd(),
+	    .access = on_access,
+	    .note = on_note,
+	};
+	struct api *api;
+	bool ok;
+
+	if (!check_database(config, err))
+		return false;
+	api = api_start(&options, err);
+	if (!api)
+		return false;
+	printf("%s\n", api_url(api));
+	fflush(stdout);
+	log_info("serving", LOG_STR("url", api_url(api)));
+	ok = api_run(api, err);
+	api_free(api);
+	return ok;
+}
+
+int cmd_serve(int argc, char **argv)
+{
+	struct config *config = NULL;
+	struct err err = {0};
+	int nargs, code;
+
+	if (!command_start(argc, argv, NULL, &config, &nargs, &code))
+		return code;
+	if (nargs) {
+		code = command_usage("serve", "unexpected argument \"%.40s\"", argv[1]);
+	} else {
+		interrupt_catch();
+		code = serve(config, &err) ? COMMAND_OK : command_fail("serve", &err);
+	}
+	config_free(config);
+	return code;
+}
