@@ -473,6 +473,7 @@ static bool open_connection(struct flow_engine *e, const char *what, struct pg_c
 
 	snprintf(name, sizeof name, "fhirline %s", what);
 	options.application_name = name;
+	options.bulk = true;
 	*conn = pg_conn_open(&options, err);
 	return *conn != NULL;
 }

@@ -37,6 +37,7 @@ struct pg_options {
 	int64_t statement_timeout_ms; /* 0: none; set in the session */
 	int64_t answer_timeout_ms;    /* how long to wait for an answer on the wire before the
 	                                 connection is given up; 0: for ever */
+	bool bulk; /* for loading: 64 MB to sort in, and no JIT */
 };
 
 /* Opens and checks: server version 15 or newer, UTF8 database. Sets TimeZone=UTC, and

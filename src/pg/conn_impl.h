@@ -21,6 +21,7 @@ struct pg_conn {
 	int64_t answer_timeout_ms;
 	bool lost;
 	bool in_copy;
+	bool bulk;
 	int backend_pid;
 
 	pthread_mutex_t cancel_lock; /* for the two below, which other threads touch */
