@@ -221,10 +221,41 @@ static void answer_count(struct page *p, const struct query *q)
 	bundle_count(b, &p->reply->body);
 }
 
+enum { NO_STORE_MAX = 100 };
+
+static bool cache_control(const struct request *r, const char *word)
+{
+	const char *given = request_header(r, "Cache-Control");
+
+	return given && strstr(given, word);
+}
+
 static uint64_t cap_of(const struct request *r)
 {
-	return fault_has(&r->fault, FAULT_SILENT_CAP) ? (uint64_t)r->fault.value[FAULT_SILENT_CAP]
-	                                              : UINT64_MAX;
+	if (fault_has(&r->fault, FAULT_SILENT_CAP))
+		return (uint64_t)r->fault.value[FAULT_SILENT_CAP];
+	return cache_control(r, "no-store") ? NO_STORE_MAX : UINT64_MAX;
+}
+
+/* HAPI answers a repeated search from its old result for a while: then `seq` goes back to that. */
+static uint64_t reused(struct request *r, uint64_t seq)
+{
+	struct sandbox *s = r->s;
+	uint64_t key =
+	    hash_bytes(r->uri, strlen(r->uri)) ^ (r->body.n ? hash_bytes(r->body.p, r->body.n) : 0);
+	struct reuse *slot = &s->reuse[key % REUSE_SLOTS];
+	int64_t now = clock_mono_ms(s->clock);
+
+	if (!s->o.reuse_s)
+		return seq;
+	pthread_mutex_lock(&s->lock);
+	if (slot->key == key && now - slot->made_ms < (int64_t)s->o.reuse_s * 1000 &&
+	    !cache_control(r, "no-cache") && !cache_control(r, "no-store"))
+		seq = slot->seq;
+	else
+		*slot = (struct reuse){key, seq, now};
+	pthread_mutex_unlock(&s->lock);
+	return seq;
 }
 
 static bool read_query(struct request *r, struct query *q, struct err *err)
@@ -258,6 +289,8 @@ static void first_page(struct request *r, struct reply *reply, struct query *q)
 	pthread_rwlock_rdlock(&r->s->data);
 	p.search = (struct search){&r->s->overlay, q, r->s->overlay.seq};
 	pthread_rwlock_unlock(&r->s->data);
+	if (!q->history)
+		p.search.seq = reused(r, p.search.seq);
 	if (q->count_only && !q->history)
 		answer_count(&p, q);
 	else

@@ -39,6 +39,7 @@ struct sandbox_options {
 	uint32_t default_page;  /* when a search has no _count */
 	uint32_t max_page;      /* larger _count shrink to it, silently; at most 10,000 */
 	uint32_t retain_s;      /* a search's pages can be had for so long */
+	uint32_t reuse_s;       /* a repeated search is answered from a result this old; 0: never */
 	uint32_t max_connections;
 	size_t max_overlay_bytes;
 	const char *faults;         /* path of a fault script, or NULL */

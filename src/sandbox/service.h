@@ -46,6 +46,15 @@ struct token {
 	unsigned refs;
 };
 
+/* What --reuse-s remembers of a search: its URL and form as a hash, and the state it saw. */
+#define REUSE_SLOTS 1024
+
+struct reuse {
+	uint64_t key;
+	uint64_t seq;
+	int64_t made_ms;
+};
+
 struct stats {
 	uint64_t requests;
 	uint64_t bytes; /* of bodies, as sent */
@@ -84,6 +93,7 @@ struct sandbox {
 	struct fault_script *faults;
 	struct token *tokens[TOKENS_MAX];
 	uint32_t next_token;
+	struct reuse reuse[REUSE_SLOTS];
 	struct request_log log;
 	struct stats stats;
 	struct MHD_Daemon *daemon;

@@ -419,6 +419,36 @@ static void searches_expire(void **state)
 	client_stop(&c);
 }
 
+static void caches_are_hapis(void **state)
+{
+	struct sandbox_options o = client_options();
+	const char *url = "/fhir/Observation?_summary=count";
+	struct client c;
+	yyjson_doc *doc;
+	long before, now;
+
+	(void)state;
+	o.reuse_s = 3600;
+	client_start(&c, &o);
+	c.header = "Cache-Control: no-store";
+	assert_int_equal(client_walk(&c, "/fhir/Observation?_count=30", NULL), 100);
+	c.header = NULL;
+	doc = client_json(&c, url, 200);
+	before = client_total(doc);
+	yyjson_doc_free(doc);
+	client_send(&c, "POST", "/sandbox/churn?added=100", "text/plain", "");
+	now = before + number_of(&c, "added");
+	assert_true(now > before);
+	doc = client_json(&c, url, 200);
+	assert_int_equal(client_total(doc), before);
+	yyjson_doc_free(doc);
+	c.header = "Cache-Control: no-cache";
+	doc = client_json(&c, url, 200);
+	assert_int_equal(client_total(doc), now);
+	yyjson_doc_free(doc);
+	client_stop(&c);
+}
+
 static void credentials_are_asked_for(void **state)
 {
 	struct sandbox_options o = client_options();
@@ -485,6 +515,7 @@ int main(void)
 	    TEST(paging_is_stable_while_it_changes),
 	    TEST(the_log_tells_what_was_asked),
 	    cmocka_unit_test(searches_expire),
+	    cmocka_unit_test(caches_are_hapis),
 	    cmocka_unit_test(credentials_are_asked_for),
 	    TEST(what_cannot_start_says_why),
 	};
