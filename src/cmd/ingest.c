@@ -145,10 +145,10 @@ static bool ask(struct ingest *in, const char *zip, char run_id[UUID_TEXT], stru
 		    "another version; --fresh starts a new one",
 		    zip);
 	if (verdict == FLOW_ACTIVE)
-		log_info("a run of this zip code is under way; following it", LOG_STR("zip", zip),
+		log_info("going on with the run that is under way", LOG_STR("zip", zip),
 		         LOG_STR("run", run_id));
 	else if (verdict == FLOW_RESUMED)
-		log_info("going on where the last run stopped; --fresh would start over",
+		log_info("going on with the run that stopped; --fresh would start over",
 		         LOG_STR("zip", zip), LOG_STR("run", run_id));
 	else
 		log_info("run started", LOG_STR("zip", zip), LOG_STR("run", run_id));
