@@ -51,13 +51,10 @@ struct api_options {
 	const char *source_url;     /* the FHIR server that runs are asked for, without credentials;
 	                               NULL: POST /zipcodes answers 503 */
 	struct flow_engine *engine; /* NULL: another process does the work */
-	void (*wake)(struct flow_engine *e); /* flow_engine_wake() and flow_engine_stats(), when
-	                                        there is an engine */
-	void (*stats)(struct flow_engine *e, struct flow_engine_stats *out);
-	const struct clock *clock;    /* NULL: the system's */
-	int connections;              /* to PostgreSQL; 0: 3 */
-	int max_connections;          /* of clients; 0: 1,024 */
-	int max_streams;              /* 0: 64 */
+	const struct clock *clock;  /* NULL: the system's */
+	int connections;            /* to PostgreSQL; 0: 3 */
+	int max_connections;        /* of clients; 0: 1,024 */
+	int max_streams;            /* 0: 64 */
 	int64_t statement_timeout_ms; /* 0: 10 s */
 	int stop_fd;                  /* api_run() ends when it becomes readable; 0 or less: none */
 	void (*access)(void *ctx, const struct api_access *a); /* NULL: no access log */

@@ -121,7 +121,7 @@ static void write_engine(const struct api *a, struct buf *out)
 {
 	struct flow_engine_stats s;
 
-	a->options.stats(a->options.engine, &s);
+	flow_engine_stats(a->options.engine, &s);
 	metrics_gauge(out, "fhirline_engine_runs", "Runs that this process works on.", s.runs);
 	metrics_gauge(out, "fhirline_engine_activities", "Activities under way.", s.activities);
 	metrics_gauge(out, "fhirline_source_requests_active",

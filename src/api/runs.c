@@ -101,7 +101,7 @@ static void wake_and_show(struct request *r, const char *outcome)
 		return;
 	}
 	if (r->api->options.engine)
-		r->api->options.wake(r->api->options.engine);
+		flow_engine_wake(r->api->options.engine);
 	request_query(r, STATEMENT_RUN_SHOW, 1, (const char *const[]){request_text(r, "id")},
 	              answer_accepted);
 }

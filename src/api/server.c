@@ -34,12 +34,6 @@ enum {
 	URI_MAX = 8 * 1024,
 };
 
-static void note(struct api *a, bool bad, const char *text)
-{
-	if (a->options.note)
-		a->options.note(a->options.ctx, bad, text);
-}
-
 /* ---- libmicrohttpd's side ---- */
 
 void server_resume(struct api *a, struct MHD_Connection *c)
@@ -452,7 +446,6 @@ struct api *api_start(const struct api_options *options, struct err *err)
 	a->epoll_fd = a->stop_fd = a->listen_fd = -1;
 	if (open_parts(a, err) && open_listener(a, err) && open_pool(a, err) &&
 	    open_daemon(a, err)) {
-		note(a, false, "listening");
 		return a;
 	}
 	api_free(a);

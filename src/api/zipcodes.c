@@ -208,7 +208,7 @@ static void answer_verdict(struct request *r, const PGresult *result)
 		return;
 	}
 	if (r->api->options.engine)
-		r->api->options.wake(r->api->options.engine);
+		flow_engine_wake(r->api->options.engine);
 	request_query(r, STATEMENT_RUN_SHOW, 1, (const char *const[]){ask->run_id},
 	              answer_accepted);
 }

@@ -6,6 +6,7 @@
 #include "cmd/command.h"
 #include "cmd/database.h"
 #include "cmd/interrupt.h"
+#include "cmd/parts.h"
 #include "pg/migrate.h"
 
 static void on_access(void *ctx, const struct api_access *a)
@@ -40,30 +41,67 @@ static bool check_database(const struct config *config, struct err *err)
 	return ok;
 }
 
+/* What works on runs; without a FHIR server only what is loaded can be read. */
+struct engine {
+	struct parts parts;
+	struct flow_settings settings; /* borrowed by the engine */
+	struct flow_engine *flow;
+};
+
+static bool engine_open(struct engine *e, const struct config *config, struct err *err)
+{
+	if (!config_is_set(config, OPT_FHIR_URL)) {
+		log_warn("no FHIR server is set (--fhir-url): what is loaded can be read, nothing "
+		         "can be loaded");
+		return true;
+	}
+	if (!parts_open(&e->parts, config, "fhirline serve", err))
+		return false;
+	/* the engine opens connections of its own */
+	pg_conn_close(e->parts.conn);
+	e->parts.conn = NULL;
+	e->settings = parts_flow_settings(&e->parts, config, NULL);
+	e->flow = flow_engine_start(&e->settings, err);
+	return e->flow != NULL;
+}
+
+static void engine_close(struct engine *e)
+{
+	flow_engine_stop(e->flow);
+	parts_close(&e->parts);
+}
+
 static bool serve(const struct config *config, struct err *err)
 {
+	struct engine engine = {0};
 	struct api_options options = {
 	    .listen = config_str(config, OPT_LISTEN),
 	    .database_url = config_str(config, OPT_DATABASE_URL),
-	    .source_url =
-	        config_is_set(config, OPT_FHIR_URL) ? config_str(config, OPT_FHIR_URL) : NULL,
 	    .stop_fd = interrupt_fd(),
 	    .access = on_access,
 	    .note = on_note,
 	};
-	struct api *api;
-	bool ok;
+	struct api *api = NULL;
+	char host[64];
+	int port;
+	bool ok = false;
 
-	if (!check_database(config, err))
-		return false;
+	/* what is cheap to find wrong first */
+	if (!api_listen_parse(options.listen, host, &port, err) || !check_database(config, err) ||
+	    !engine_open(&engine, config, err))
+		goto done;
+	options.engine = engine.flow;
+	options.source_url = engine.parts.source ? fhir_source_url(engine.parts.source) : NULL;
 	api = api_start(&options, err);
 	if (!api)
-		return false;
+		goto done;
 	printf("%s\n", api_url(api));
 	fflush(stdout);
 	log_info("serving", LOG_STR("url", api_url(api)));
 	ok = api_run(api, err);
+done:
 	api_free(api);
+	engine_close(&engine);
 	return ok;
 }
 
