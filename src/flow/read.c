@@ -11,7 +11,7 @@
 #include "fhir/map.h"
 #include "flow/internal.h"
 
-enum { META_LIMIT = 4 * 1024 * 1024, MAX_ROUNDS = 200 };
+enum { META_LIMIT = 4 * 1024 * 1024, MAX_ROUNDS = 200, STALE_PAGES = 10000 };
 
 /* What a batch gathers while it is read. */
 struct reading {
@@ -241,7 +241,8 @@ static struct str subject_id(yyjson_val *observation)
 
 /* Which of the page's observations belong to patients who are loaded for this zip code: the others
  * come with their patient, read whole, or live elsewhere. */
-static bool take_changed(struct reading *r, const struct fhir_page *page, struct err *err)
+static bool take_changed(struct reading *r, const struct fhir_page *page, bool *fresh,
+                         struct err *err)
 {
 	struct buf subjects = BUF_INIT(META_LIMIT);
 	struct idset unknown = {0};
@@ -272,6 +273,9 @@ static bool take_changed(struct reading *r, const struct fhir_page *page, struct
 
 		if (!give(r, key_of(e), &added, err))
 			goto out;
+		if (!added)
+			continue;
+		*fresh = true;
 		if (id.p && idset_has(&unknown, id)) {
 			r->out->elsewhere++;
 			continue;
@@ -293,11 +297,9 @@ static bool take_page(struct reading *r, const struct fhir_page *page, bool *fre
 {
 	bool one;
 
-	*fresh = page->count == 0;
-	if (r->batch->kind == FLOW_OBSERVATION_PAGE) {
-		*fresh = true;
-		return take_changed(r, page, err);
-	}
+	*fresh = page->count == 0 && !page->next;
+	if (r->batch->kind == FLOW_OBSERVATION_PAGE)
+		return take_changed(r, page, fresh, err);
 	for (size_t i = 0; i < page->count; i++) {
 		if (!(r->batch->kind == FLOW_ID_PAGE
 		          ? take_id(r, &page->entries[i], &one, err)
@@ -327,6 +329,13 @@ static bool read_chain(struct reading *r, struct err *err)
 		fhir_page_free(&page);
 		if (!chain.next)
 			break;
+		if (i == STALE_PAGES) {
+			err_set(err, ERR_PROTOCOL, "flow.read",
+			        "%d pages in a row brought nothing new: the server's next links go "
+			        "in a circle",
+			        i);
+			goto out;
+		}
 	}
 	r->out->seen_until_us = chain.seen_until_us;
 	r->out->next = chain.next;
