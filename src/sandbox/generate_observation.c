@@ -227,10 +227,9 @@ static char *rare_value(char *w, enum value_kind kind, const struct moment *m, s
 
 	switch (kind) {
 	case VALUE_STRING:
-		w = w_lit(w, ",\"valueString\":\"Befund \xc2\xab");
+		w = w_lit(w, ",\"valueString\":\"Befund «");
 		w = w_uint(w, v % 1000);
-		return w_lit(
-		    w, "\xc2\xbb: no \\\"abnormal\\\" cells\\nseen\\t\xe2\x9c\x93 C:\\\\lab\"");
+		return w_lit(w, "»: no \\\"abnormal\\\" cells\\nseen\\t✓ C:\\\\lab\"");
 	case VALUE_ABSENT:
 		return w_lit(
 		    w,

@@ -85,13 +85,13 @@ const struct observation_code observation_codes[] = {
      HEAD(LAB,
           LOINC("2345-7", "Glucose [Mass/volume] in Serum or Plasma") "," SNOMED(
               "22569008", "Glucose measurement, serum"),
-          "Glucose, S\xc3\xa9rum"),
+          "Glucose, Sérum"),
      UNIT("mg/dL", "mg/dL"), 600, 1800, 1, false},
     {3, VALUE_QUANTITY,
      HEAD(VITAL "," EXAM,
           LOINC("33452-4", "Peak flow") ",{\"system\":\"urn:oid:2.16.840.1.113883.6.96\","
                                         "\"code\":\"29893006\"}",
-          "Peak expiratory flow \xe2\x80\x93 morning"),
+          "Peak expiratory flow – morning"),
      UNIT("L/min", "L/min"), 180, 720, 0, true},
     /* no code for the unit, and no unit at all */
     {1,
@@ -105,7 +105,7 @@ const struct observation_code observation_codes[] = {
     {1,
      VALUE_QUANTITY,
      HEAD(SURVEY, "{\"system\":\"http://example.org/local\",\"code\":\"walk\"}",
-          "Steps \\\"per day\\\" \xf0\x9f\x9a\xb6"),
+          "Steps \\\"per day\\\" 🚶"),
      {"}", 1},
      0,
      25000,
@@ -155,8 +155,7 @@ const struct str observation_answers[OBSERVATION_ANSWERS] = {
     ANSWER("373067005", "No (qualifier value)"),
     STR("{\"coding\":[" SNOMED("373066001", "Yes (qualifier value)") "," LOINC(
         "LA33-6", "Yes") "],\"text\":\"Yes\"}"),
-    STR("{\"text\":\"Non pr\xc3\xa9"
-        "cis\xc3\xa9\"}"),
+    STR("{\"text\":\"Non précisé\"}"),
 };
 
 #define QUESTION(code, text)                                                                       \
