@@ -349,15 +349,14 @@ void pages_follow(struct request *r, struct reply *reply)
 		now_gone(reply, id);
 		return;
 	}
-	if (fault_has(&r->fault, FAULT_SILENT_CAP)) {
-		pthread_mutex_lock(&r->s->lock);
+	pthread_mutex_lock(&r->s->lock);
+	if (fault_has(&r->fault, FAULT_SILENT_CAP))
 		p.token->cap = cap_of(r);
-		pthread_mutex_unlock(&r->s->lock);
-	}
+	p.cap = p.token->cap;
+	pthread_mutex_unlock(&r->s->lock);
 	q = p.token->query; /* a copy that owns nothing: page size and layout are this request's */
 	q.pretty = true;
 	q.count = r->s->limits.default_page;
-	p.cap = p.token->cap;
 	if (!read_page(r, &p, &q, &err)) {
 		token_put(r->s, p.token);
 		fhir_error(reply, &err);

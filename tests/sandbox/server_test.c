@@ -2,6 +2,7 @@
  *
  * A running sandbox, asked over HTTP: paging, reads, writes, churn, history, authentication.
  */
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -373,6 +374,59 @@ static void paging_is_stable_while_it_changes(void **state)
 	buf_free(&during);
 }
 
+struct walker {
+	pthread_t thread;
+	struct client client; /* its own handle and buffers, the same server */
+	long total;
+	size_t walked;
+};
+
+/* Failures in here end the process: a thread has no test to fail. */
+static void *walk_often(void *arg)
+{
+	struct walker *w = arg;
+	yyjson_doc *doc =
+	    client_json(&w->client, "/fhir/Observation?_total=accurate&_count=50", 200);
+	char next[500];
+
+	w->total = client_total(doc);
+	w->walked = client_entries(doc);
+	snprintf(next, sizeof next, "%s", client_link(doc, "next"));
+	yyjson_doc_free(doc);
+	w->walked += client_walk(&w->client, next, NULL);
+	return NULL;
+}
+
+static void many_clients_at_once(void **state)
+{
+	struct client *c = *state;
+	struct walker w[6];
+
+	for (int k = 0; k < 6; k++) {
+		w[k].client = *c;
+		w[k].client.gzip = k % 2;
+		w[k].client.headers = BUF_INIT(1 << 16);
+		w[k].client.body = BUF_INIT(64 << 20);
+		w[k].client.curl = curl_easy_init();
+		assert_int_equal(pthread_create(&w[k].thread, NULL, walk_often, &w[k]), 0);
+	}
+	for (int k = 0; k < 10; k++) {
+		client_send(c, "POST", "/sandbox/churn?changed=20&added=20&moved=20", "text/plain",
+		            "");
+		assert_int_equal(c->status, 200);
+		client_faults(c, "on metadata: reset");
+		client_get(c, "/sandbox/log");
+	}
+	for (int k = 0; k < 6; k++) {
+		pthread_join(w[k].thread, NULL);
+		assert_true(w[k].total > 500);
+		assert_int_equal(w[k].total, w[k].walked);
+		curl_easy_cleanup(w[k].client.curl);
+		buf_free(&w[k].client.headers);
+		buf_free(&w[k].client.body);
+	}
+}
+
 static void the_log_tells_what_was_asked(void **state)
 {
 	struct client *c = *state;
@@ -513,6 +567,7 @@ int main(void)
 	    TEST(resources_are_written_and_deleted),
 	    TEST(churn_is_seen_by_paging),
 	    TEST(paging_is_stable_while_it_changes),
+	    TEST(many_clients_at_once),
 	    TEST(the_log_tells_what_was_asked),
 	    cmocka_unit_test(searches_expire),
 	    cmocka_unit_test(caches_are_hapis),
