@@ -52,7 +52,7 @@ struct flow_settings {
 	                           together */
 	int fhir_rate;          /* requests per second; 0: no ceiling */
 	int patients_per_batch; /* 1–1,000 */
-	int64_t merge_rows;     /* merge when so many rows are staged */
+	int64_t merge_rows;     /* merge at the latest when so many rows are staged */
 	int64_t lease_ms;   /* a run whose owner has not been heard of for so long is taken over */
 	int64_t overlap_ms; /* how far an incremental run looks back behind the watermark; at least
 	                     * 122,000 (HAPI: transaction time-out 120 s and 2 s of clock drift) */

@@ -175,9 +175,21 @@ static bool all_final(const struct flow_state *s)
 	return true;
 }
 
+/* The first merges come early, so that merging and reading overlap; later ones are larger, because
+ * each has to find its rows' places in all that is there: a quarter of what has been merged, from a
+ * tenth of the limit up to the limit. */
+static uint64_t merge_size(const struct flow_state *s, uint64_t merged)
+{
+	uint64_t size = merged / 4;
+
+	if (size < s->limits.merge_rows / 10)
+		size = s->limits.merge_rows / 10;
+	return size < s->limits.merge_rows ? size : s->limits.merge_rows;
+}
+
 static bool merge_due(const struct flow_state *s, bool reading)
 {
-	uint64_t rows = 0;
+	uint64_t rows = 0, merged = 0;
 	bool any = false;
 
 	for (size_t i = 0; i < s->batch_count; i++) {
@@ -186,12 +198,14 @@ static bool merge_due(const struct flow_state *s, bool reading)
 		if (b->state == FLOW_MERGING)
 			return true; /* a merge that was cut off: its rows wait in the renamed stage
 			              */
+		if (b->state == FLOW_MERGED)
+			merged += b->rows;
 		if (b->state == FLOW_STAGED) {
 			rows += b->rows;
 			any = true;
 		}
 	}
-	return reading ? rows >= s->limits.merge_rows : any;
+	return any && (!reading || rows >= merge_size(s, merged));
 }
 
 static uint32_t running(const struct flow_state *s)

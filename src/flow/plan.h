@@ -71,7 +71,8 @@ enum flow_phase {
 struct flow_limits {
 	uint32_t max_running;        /* batches in flight; at least 1 */
 	uint32_t patients_per_batch; /* group size; at least 1 */
-	uint64_t merge_rows;         /* merge when this many rows are staged */
+	uint64_t merge_rows; /* merge at the latest when this many rows are staged; the first merges
+	                        come earlier */
 };
 
 /* Everything the plan may look at. `batches` is ordered by seq and has no doubles. */

@@ -357,11 +357,38 @@ static bool end_ids(struct reading *r, char **out, struct err *err)
 	return true;
 }
 
+/* Of a listed id that is new: does this patient live here (a postal code is searched by its
+ * beginning), and was it not among the changed patients, whose page has its observations read
+ * already? */
+static bool is_newcomer(struct reading *r, struct str id, bool *is, struct err *err)
+{
+	struct fhir_page page = {0};
+	struct err e = {0};
+	bool changed;
+
+	pthread_mutex_lock(&r->run->lock);
+	changed = idset_has(&r->run->given[FLOW_PATIENT_PAGE], id);
+	pthread_mutex_unlock(&r->run->lock);
+	*is = false;
+	if (changed)
+		return true;
+	if (!flow_fhir_read(r->w, r->run, "Patient", id, &page, &e)) {
+		if (e.code == ERR_NOT_FOUND || e.code == ERR_GONE)
+			return true; /* deleted since it was listed */
+		*err = e;
+		return false;
+	}
+	*is = page.count && fhir_patient_lives_in(page.entries[0].json, r->run->zip);
+	fhir_page_free(&page);
+	return true;
+}
+
 /* In an incremental run only patients who are not loaded whole yet need all their observations. */
 static bool keep_unknown(struct reading *r, struct err *err)
 {
 	const char *params[] = {r->run->zip, r->out->ids};
 	PGresult *res = pg_query(r->w->conn, sql_get("flow_unknown"), 2, params, err);
+	bool ok = true, wanted = true;
 
 	if (!res)
 		return false;
@@ -371,10 +398,14 @@ static bool keep_unknown(struct reading *r, struct err *err)
 		free(r->out->ids);
 	r->out->ids = NULL;
 	r->out->id_count = 0;
-	for (int i = 0; i < PQntuples(res); i++)
-		add_id(r, pg_str(res, i, 0));
+	for (int i = 0; ok && i < PQntuples(res); i++) {
+		if (r->batch->kind == FLOW_ID_PAGE)
+			ok = is_newcomer(r, pg_str(res, i, 0), &wanted, err);
+		if (ok && wanted)
+			add_id(r, pg_str(res, i, 0));
+	}
 	PQclear(res);
-	return end_ids(r, &r->out->ids, err);
+	return ok && end_ids(r, &r->out->ids, err);
 }
 
 /* ---- groups ---- */
