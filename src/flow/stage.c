@@ -12,7 +12,7 @@
 #include "pg/copy.h"
 
 enum {
-	PIECE = 2 * 1024 * 1024,       /* COPY data is sent when it has grown to this */
+	PIECE = 256 * 1024,       /* COPY data is sent when it has grown to this */
 	PIECE_MAX = 128 * 1024 * 1024, /* one row at most */
 	SCRATCH_MAX = 256 * 1024 * 1024,
 	REJECTS_MAX = 32 * 1024 * 1024,
