@@ -8,7 +8,7 @@
 
 enum {
 	VERSION = 0xf1,
-	HEAD = 2,
+	HEAD = 3,
 	SCOPE = 8,
 	TAG = 16,
 	RAW_MAX = HEAD + SCOPE + CURSOR_POSITION_MAX + TAG
@@ -89,6 +89,8 @@ bool cursor_write(const unsigned char key[CURSOR_KEY], uint64_t scope, const voi
 		return false;
 	raw[0] = VERSION;
 	raw[1] = (unsigned char)n;
+	raw[2] =
+	    0; /* so that no character of the text holds bits of both the length and the scope */
 	memcpy(raw + HEAD, &scope, SCOPE);
 	memcpy(raw + HEAD + SCOPE, position, n);
 	if (!tag_of(key, raw, length, raw + length))

@@ -2,7 +2,7 @@
  *
  * cursor.h: where a list goes on, as an opaque text that cannot be forged.
  *
- * A cursor is base64url(version, length, scope, position, tag). The position is what the list's
+ * A cursor is base64url(version, length, 0, scope, position, tag). The position is what the list's
  * order needs (an id, a time and an id, …). The scope is a hash of the route and its filters, so
  * that a cursor of one list is refused by another. The tag is the first 16 bytes of HMAC-SHA256
  * over all before it, with a key kept in the database (table `setting`): cursors hold across

@@ -117,13 +117,12 @@ static void write_success(struct buf *out, const struct route *r)
 		buf_lit(out, ",\"Location\":{\"description\":\"The "
 		             "run.\",\"schema\":{\"type\":\"string\"}}");
 	buf_lit(out, "},\"content\":{");
+	buf_printf(out, "\"%.*s\":{\"schema\":", r->media ? (int)strcspn(r->media, ";") : 16,
+	           r->media ? r->media : "application/json");
 	if (r->schema)
-		buf_printf(
-		    out, "\"application/json\":{\"schema\":{\"$ref\":\"#/components/schemas/%s\"}}",
-		    r->schema);
+		buf_printf(out, "{\"$ref\":\"#/components/schemas/%s\"}}", r->schema);
 	else
-		buf_printf(out, "\"%.*s\":{\"schema\":{\"type\":\"string\"}}",
-		           (int)strcspn(r->media, ";"), r->media);
+		buf_lit(out, "{\"type\":\"string\"}}");
 	buf_lit(out, "}}");
 }
 
@@ -257,6 +256,12 @@ static const char fixed_schemas[] = ",\"Patients\":{\"type\":\"array\",\"items\"
                "was asked to "
                "end.\"}},\"required\":[\"run_id\",\"zipcode\",\"state\",\"outcome\"],"
                "\"additionalProperties\":false}"
+               ",\"RunEvent\":{\"type\":\"object\",\"description\":\"One event of the stream, "
+               "field by field; data is a Run as "
+               "JSON.\",\"properties\":{\"id\":{\"type\":\"string\",\"pattern\":\"^[0-9]+$\"},"
+               "\"event\":{\"type\":\"string\",\"enum\":[\"progress\",\"end\"]},\"data\":{\"type\":"
+               "\"string\"}},"
+               "\"required\":[\"id\",\"event\",\"data\"]}"
                ",\"Health\":{\"type\":\"object\",\"properties\":{\"status\":{\"type\":\"string\"},"
                "\"version\":{\"type\":\"string\"}},"
                "\"required\":[\"status\",\"version\"],\"additionalProperties\":false}"

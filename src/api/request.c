@@ -443,7 +443,7 @@ enum MHD_Result request_send(struct request *r)
 	bool zipped = false;
 	enum MHD_Result result;
 
-	if (!response && r->status == 200) {
+	if (!response && r->status == 200 && !(r->match.route->flags & ROUTE_STREAM)) {
 		if (r->etag)
 			snprintf(etag, sizeof etag, "%s", r->etag);
 		else

@@ -141,7 +141,7 @@ const struct route route_table[] = {
      "Events named progress carry the run as /runs/{id} gives it; their id goes up with each "
      "change. When the run has ended comes an "
      "event named end, then the stream ends.",
-     run_events_params, ROUTE_MISSING | ROUTE_STREAM, 200, NULL, "text/event-stream"},
+     run_events_params, ROUTE_MISSING | ROUTE_STREAM, 200, "RunEvent", "text/event-stream"},
     {METHOD_POST, "/runs/{id}/cancel", runs_cancel, "cancelRun", "Runs", "Cancel a run",
      "It ends within seconds and can be taken up again.", run_params,
      ROUTE_MISSING | ROUTE_CONFLICT, 202, "RunAccepted"},

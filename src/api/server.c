@@ -66,16 +66,58 @@ static void request_put(struct api *a, struct request *r)
 	a->free_count++;
 }
 
+/* libmicrohttpd does not report the end of every request whose beginning it reported (requests that
+ * break while they are being read), so each connection remembers its own. */
+struct connection {
+	struct request *current;
+};
+
+static struct connection *connection_of(struct MHD_Connection *c)
+{
+	const union MHD_ConnectionInfo *info =
+	    MHD_get_connection_info(c, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+
+	return info ? info->socket_context : NULL;
+}
+
+static void forget(struct api *a, struct connection *c)
+{
+	if (!c || !c->current)
+		return;
+	a->active--;
+	request_put(a, c->current);
+	c->current = NULL;
+}
+
+static void on_connection(void *ctx, struct MHD_Connection *c, void **socket_context,
+                          enum MHD_ConnectionNotificationCode code)
+{
+	(void)c;
+	if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+		*socket_context = calloc(1, sizeof(struct connection));
+	} else {
+		forget(ctx, *socket_context);
+		free(*socket_context);
+		*socket_context = NULL;
+	}
+}
+
 /* The target as the client sent it: libmicrohttpd's own decoding would hide what is malformed. */
 static void *on_target(void *ctx, const char *target, struct MHD_Connection *c)
 {
 	struct api *a = ctx;
-	struct request *r = request_get(a);
+	struct connection *connection = connection_of(c);
+	struct request *r;
 	const char *question;
 	struct str copy;
 
+	if (!connection)
+		return NULL;
+	forget(a, connection);
+	r = request_get(a);
 	if (!r)
 		return NULL;
+	connection->current = r;
 	a->active++;
 	r->connection = c;
 	r->started_us = a->options.clock->now_us(a->options.clock->ctx);
@@ -153,12 +195,10 @@ static void on_completed(void *ctx, struct MHD_Connection *c, void **request,
 	struct request *r = *request;
 	struct api_access access;
 
-	(void)c;
 	(void)code;
 	if (!r)
 		return;
 	*request = NULL;
-	a->active--;
 	if (r->begun && r->status) {
 		access = (struct api_access){
 		    .method = r->method_name,
@@ -175,7 +215,7 @@ static void on_completed(void *ctx, struct MHD_Connection *c, void **request,
 		if (a->options.access)
 			a->options.access(a->options.ctx, &access);
 	}
-	request_put(a, r);
+	forget(a, connection_of(c));
 }
 
 /* ---- the key of cursors ---- */
@@ -333,9 +373,10 @@ static bool open_daemon(struct api *a, struct err *err)
 	a->daemon = MHD_start_daemon(
 	    MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_TURBO, 0, NULL, NULL, on_request, a,
 	    MHD_OPTION_LISTEN_SOCKET, a->listen_fd, MHD_OPTION_URI_LOG_CALLBACK, on_target, a,
-	    MHD_OPTION_NOTIFY_COMPLETED, on_completed, a, MHD_OPTION_CONNECTION_LIMIT,
-	    (unsigned)a->options.max_connections, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-	    (size_t)HEAD_MAX, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S, MHD_OPTION_END);
+	    MHD_OPTION_NOTIFY_COMPLETED, on_completed, a, MHD_OPTION_NOTIFY_CONNECTION,
+	    on_connection, a, MHD_OPTION_CONNECTION_LIMIT, (unsigned)a->options.max_connections,
+	    MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEAD_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
+	    (unsigned)IDLE_S, MHD_OPTION_END);
 	if (!a->daemon)
 		return err_set(err, ERR_INTERNAL, "api.start", "cannot start the HTTP server");
 	info = MHD_get_daemon_info(a->daemon, MHD_DAEMON_INFO_EPOLL_FD);
