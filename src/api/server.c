@@ -124,8 +124,13 @@ static void *on_target(void *ctx, const char *target, struct MHD_Connection *c)
 	copy = arena_str(&r->arena, str_of(target));
 	question = copy.p ? memchr(copy.p, '?', copy.n) : NULL;
 	r->path = (struct str){copy.p, question ? (size_t)(question - copy.p) : copy.n};
-	if (question)
+	if (question) {
 		r->query = (struct str){question + 1, copy.n - r->path.n - 1};
+		/* libmicrohttpd would take the query apart as well, into memory that many small
+		 * parameters exhaust, and then leave the client waiting: it gets an empty one. The
+		 * text is its own read buffer. */
+		((char *)(uintptr_t)target)[r->path.n + 1] = '\0';
+	}
 	return r;
 }
 
