@@ -59,7 +59,7 @@ void health_ready(struct request *r)
 
 static void on_counts(struct pool_op *op, enum pool_outcome outcome, const PGresult *result)
 {
-	struct api *a = (struct api *)((char *)op - offsetof(struct api, counts_op));
+	struct api *a = (struct api *)(void *)((char *)op - offsetof(struct api, counts_op));
 	int rows = outcome == POOL_OK ? PQntuples(result) : 0,
 	    max = sizeof a->counts / sizeof a->counts[0];
 

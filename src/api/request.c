@@ -297,7 +297,7 @@ static void note_statement(struct request *r, const char *what)
 
 static void on_answer(struct pool_op *op, enum pool_outcome outcome, const PGresult *result)
 {
-	struct request *r = (struct request *)((char *)op - offsetof(struct request, op));
+	struct request *r = (struct request *)(void *)((char *)op - offsetof(struct request, op));
 	const struct column_table *columns = statement_columns((enum statement)op->statement);
 
 	if (outcome == POOL_ERROR && r->on_error && r->on_error(r, op->sqlstate)) {

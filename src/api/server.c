@@ -227,7 +227,7 @@ static void on_completed(void *ctx, struct MHD_Connection *c, void **request,
 
 static void on_key(struct pool_op *op, enum pool_outcome outcome, const PGresult *result)
 {
-	struct api *a = (struct api *)((char *)op - offsetof(struct api, key_op));
+	struct api *a = (struct api *)(void *)((char *)op - offsetof(struct api, key_op));
 
 	a->asking_key = false;
 	a->key_due_ms = server_now_ms(a) + KEY_EVERY_MS;
@@ -257,7 +257,7 @@ static void on_daemon(struct loop_source *s, uint32_t events)
 
 static void on_stop(struct loop_source *s, uint32_t events)
 {
-	struct api *a = (struct api *)((char *)s - offsetof(struct api, stop_source));
+	struct api *a = (struct api *)(void *)((char *)s - offsetof(struct api, stop_source));
 
 	(void)events;
 	a->stopping = true;
@@ -265,7 +265,7 @@ static void on_stop(struct loop_source *s, uint32_t events)
 
 static void on_outer_stop(struct loop_source *s, uint32_t events)
 {
-	struct api *a = (struct api *)((char *)s - offsetof(struct api, outer_stop_source));
+	struct api *a = (struct api *)(void *)((char *)s - offsetof(struct api, outer_stop_source));
 
 	(void)events;
 	a->stopping = true;

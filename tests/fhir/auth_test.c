@@ -446,7 +446,7 @@ static char *pem_of(EVP_PKEY *key)
 	if (!bio || PEM_write_bio_PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL) != 1)
 		exit(99);
 	n = BIO_get_mem_data(bio, &p);
-	out = strndup(p, (size_t)n);
+	out = str_dup((struct str){p, (size_t)n}); /* it has no end mark */
 	BIO_free(bio);
 	return out;
 }
