@@ -19,6 +19,7 @@
 
 #include "base/log.h"
 #include "flow/internal.h"
+#include "flow/owner.h"
 
 enum {
 	MAX_RUNS = 64, /* owned at once */
@@ -44,7 +45,7 @@ struct job { /* a run in this engine */
 struct flow_engine {
 	struct flow_settings settings;
 	char *database_url, *application_name, *only_run;
-	char owner[128];
+	char owner[OWNER_TEXT];
 	struct gate *gate;
 	struct flow_totals totals;
 
@@ -544,6 +545,22 @@ static bool prepare(struct flow_engine *e, struct pg_conn *c, struct flow_run *r
 	return land_sweep(e->settings.land, run->zip, run->id, err) && flow_store_load(c, run, err);
 }
 
+/* Runs of a process that died on this machine need not wait for their leases to run out. */
+static void bury_owners(struct pg_conn *c)
+{
+	struct err err;
+	PGresult *res = pg_query(c, sql_get("flow_owners"), 0, NULL, &err);
+
+	for (int r = 0; res && r < PQntuples(res); r++) {
+		const char *params[] = {PQgetvalue(res, r, 0)};
+
+		if (flow_owner_is_dead(pg_str(res, r, 0)) &&
+		    !pg_exec(c, sql_get("flow_owner_gone"), 1, params, NULL, &err))
+			log_err(LOG_WARN, "a dead owner's runs wait for their leases", &err);
+	}
+	PQclear(res);
+}
+
 /* True when a run was claimed, so that more may wait. */
 static bool claim(struct flow_engine *e, struct pg_conn *c)
 {
@@ -702,6 +719,7 @@ static void *control(void *arg)
 		}
 		away = false;
 		renew(e, c);
+		bury_owners(c);
 		while (claim(e, c))
 			;
 	} while (next_turn(e));
@@ -740,9 +758,7 @@ static bool copy_settings(struct flow_engine *e, const struct flow_settings *s, 
 		return err_set(err, ERR_NOMEM, "flow.engine", "out of memory");
 	e->settings.database.url = e->database_url;
 	e->settings.only_run = e->only_run;
-	gethostname(e->owner, 80);
-	e->owner[80] = '\0';
-	snprintf(e->owner + strlen(e->owner), 40, ":%ld", (long)getpid());
+	flow_owner_name(e->owner);
 	return true;
 }
 
