@@ -1,4 +1,4 @@
--- The tables that users query, and those in which runs keep their state. docs/TABLES.md explains each column.
+-- The tables that users query, and those in which runs keep their state. docs/MAPPING.md explains the columns of the first two.
 -- Applied by src/pg/migrate.c in one transaction, under an advisory lock.
 
 CREATE TABLE patient (

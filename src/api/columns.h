@@ -4,7 +4,7 @@
  *
  * A table gives three things, so that they cannot disagree: the list of columns of a SELECT
  * (columns_expand(), for "{patient}" in sql/api_*.sql), the JSON of a row of its binary result
- * (json_row.h) and the schema in /openapi.json. docs/TABLES.md explains the columns themselves.
+ * (json_row.h) and the schema in /openapi.json. docs/MAPPING.md explains the columns themselves.
  */
 #ifndef FHIRLINE_API_COLUMNS_H
 #define FHIRLINE_API_COLUMNS_H
