@@ -214,13 +214,22 @@ $('search').addEventListener('submit', (e) => {
 	search();
 });
 
+/* A component's value is a string or a number, or what FHIR has for it. */
+function plain(v) {
+	if (v === null || v === undefined)
+		return '–';
+	if (typeof v !== 'object')
+		return String(v);
+	return v.text || v.coding?.find((c) => c.display)?.display || v.coding?.[0]?.code || v.value || JSON.stringify(v);
+}
+
 function value(o) {
 	if (o.value_quantity !== null)
 		return `${o.value_comparator || ''}${o.value_quantity} ${o.value_unit || ''}`.trim();
 	if (o.value_boolean !== null)
 		return o.value_boolean ? 'yes' : 'no';
 	if (o.components)
-		return o.components.map((c) => `${c.display || c.code || ''}: ${c.value ?? '–'} ${c.unit || ''}`.trim()).join('; ');
+		return o.components.map((c) => `${c.display || c.code || ''}: ${plain(c.value)} ${c.unit || ''}`.trim()).join('; ');
 	return o.value_text || o.value_at || o.absent_reason || '–';
 }
 
@@ -229,7 +238,7 @@ function observationRow(o) {
 		node('td', {}, o.effective_precision === 'second' ? when(o.effective_at) : (o.effective_at || '–').slice(0, 10)),
 		node('td', {}, o.code_display || o.code_text || '–'),
 		node('td', {}, node('code', {}, o.code || '–')),
-		node('td', {className: 'num'}, value(o)),
+		node('td', {}, value(o)),
 		node('td', {}, o.category || '–'),
 		node('td', {}, o.status));
 }
