@@ -89,9 +89,12 @@ static bool history_url(struct fhir_source *s, const char *type, int64_t since_u
 		buf_add_cstr(url, link);
 		free(link);
 	} else {
-		clock_format(since_us, since);
-		buf_printf(url, "%s/%s/_history?_since=%s&_count=%d&_pretty=false", s->base, type,
-		           since, pace_count(s, type));
+		buf_printf(url, "%s/%s/_history?", s->base, type);
+		if (since_us != INT64_MIN) {
+			clock_format(since_us, since);
+			buf_printf(url, "_since=%s&", since);
+		}
+		buf_printf(url, "_count=%d&_pretty=false", pace_count(s, type));
 	}
 	return buf_ok(url, "the history's address", err);
 }

@@ -101,8 +101,8 @@ bool fhir_count(struct fhir_source *s, const char *type, const struct fhir_param
 bool fhir_read(struct fhir_source *s, const char *type, struct str id, const atomic_bool *cancel,
                struct fhir_page *page, struct err *err);
 
-/* Type history: Bundle of type history, newest first. Deleted entries have no resource: they are
- * given by `deleted`. */
+/* Type history since an instant (INT64_MIN: all of it): Bundle of type history, newest first.
+ * Deleted entries have no resource: they are given by `deleted`. */
 struct fhir_history_page {
 	struct fhir_page page;
 	struct str *deleted;    /* ids */

@@ -167,7 +167,9 @@ bool flow_stage(struct flow_work *w, struct flow_run *run, struct flow_batch *b,
 /* chain.c: the next page of a chain. */
 struct flow_chain {
 	enum flow_batch_kind kind;
-	char *next; /* server's link, or "sorted:<us>" for a round by lastUpdated, or NULL: begin */
+	char *next; /* server's link, or "sorted:<us>" for a round by lastUpdated, "round:<us>:" and
+	               a link for a later page of it, or NULL: begin */
+	int64_t before;        /* the server's count when the chain began; -1: not told */
 	int64_t seen_until_us; /* of the round by lastUpdated; INT64_MIN: not in one */
 	int restarts;
 };
@@ -185,6 +187,9 @@ void flow_chain_free(struct flow_chain *chain);
  */
 enum { FLOW_GE_TEXT = 48 };
 void flow_ge_instant(int64_t us, char out[FLOW_GE_TEXT]);
+/* The id of the patient whose observation it is, from a reference that may be absolute or
+ * versioned; "" when it names none. */
+struct str flow_subject(yyjson_val *observation);
 int64_t flow_newest(
     const struct fhir_page *page); /* newest meta.lastUpdated; INT64_MIN when none has one */
 

@@ -105,14 +105,17 @@ bool flow_look(struct flow_work *w, struct flow_run *run, struct err *err)
 	if (!flow_capability(w, run, &l.cap, err) ||
 	    !flow_fhir_count(w, run, "Patient", params, 1, &l.expected, err))
 		return false;
-	/* the server's clock, not ours: lastUpdated is its own */
-	l.server_us = l.cap.server_time_us != INT64_MIN ? l.cap.server_time_us
-	                                                : clock_now_us(w->settings->clock);
+	/* the server's clock, for lastUpdated is its own; but not when it is ahead of ours, for a
+	 * watermark from the future would hide changes. One that is behind costs a little reading.
+	 */
+	l.server_us = clock_now_us(w->settings->clock);
+	if (l.cap.server_time_us != INT64_MIN && l.cap.server_time_us < l.server_us)
+		l.server_us = l.cap.server_time_us;
 	/* a transaction that began before now may still commit with an older lastUpdated */
 	l.watermark_us = l.server_us - w->settings->overlap_ms * 1000;
-	/* a server whose clock was put back must not hide what it changed since */
-	l.since_us = run->since_us != INT64_MIN && run->since_us > l.watermark_us ? l.watermark_us
-	                                                                          : run->since_us;
+	/* a watermark ahead of this one: a clock was put back since, and what was changed in
+	 * between may bear any time. Everything is read, then. */
+	l.since_us = run->since_us > l.watermark_us ? INT64_MIN : run->since_us;
 	if (!flow_try_db(w, run, look_once, &l, err))
 		return false;
 	run->since_us = l.since_us;

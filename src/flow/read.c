@@ -199,8 +199,9 @@ static bool take_patient(struct reading *r, const struct fhir_entry *e, bool *fr
 	if (!give(r, key_of(e), &added, err))
 		return false;
 	*fresh = added;
-	if (!added && r->batch->page_seq != 0)
-		return true; /* a search that was started again: known is skipped */
+	if (!added)
+		return true; /* a search that was started again, or a repetition: known is skipped
+		              */
 	if (!fhir_patient_lives_in(e->json, r->run->zip)) {
 		r->out->elsewhere++;
 		return true;
@@ -225,20 +226,6 @@ static bool take_id(struct reading *r, const struct fhir_entry *e, bool *fresh, 
 	return true;
 }
 
-static struct str subject_id(yyjson_val *observation)
-{
-	yyjson_val *ref = yyjson_obj_get(yyjson_obj_get(observation, "subject"), "reference");
-	struct str s = {yyjson_get_str(ref), yyjson_get_len(ref)}, id = STR_NONE;
-
-	for (size_t i = 0; s.p && i + 8 <= s.n; i++)
-		if (memcmp(s.p + i, "Patient/", 8) == 0 && (i == 0 || s.p[i - 1] == '/'))
-			id = (struct str){s.p + i + 8, s.n - i - 8};
-	for (size_t i = 0; i < id.n; i++)
-		if (id.p[i] == '/')
-			id.n = i;
-	return id;
-}
-
 /* Which of the page's observations belong to patients who are loaded for this zip code: the others
  * come with their patient, read whole, or live elsewhere. */
 static bool take_changed(struct reading *r, const struct fhir_page *page, bool *fresh,
@@ -250,7 +237,7 @@ static bool take_changed(struct reading *r, const struct fhir_page *page, bool *
 	bool ok = false, added;
 
 	for (size_t i = 0; i < page->count; i++) {
-		struct str id = subject_id(page->entries[i].json);
+		struct str id = flow_subject(page->entries[i].json);
 
 		buf_add_cstr(&subjects, i ? "," : "[");
 		buf_add_json(&subjects, id.p ? id : STR(""));
@@ -269,7 +256,7 @@ static bool take_changed(struct reading *r, const struct fhir_page *page, bool *
 		idset_add(&unknown, pg_str(res, i, 0), &added);
 	for (size_t i = 0; i < page->count; i++) {
 		const struct fhir_entry *e = &page->entries[i];
-		struct str id = subject_id(e->json);
+		struct str id = flow_subject(e->json);
 
 		if (!give(r, key_of(e), &added, err))
 			goto out;

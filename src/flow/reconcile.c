@@ -113,7 +113,7 @@ static bool judge(struct flow_work *w, struct flow_run *run, struct reckoning *r
 		    r->sums.failure);
 	}
 	if (r->sums.note[0]) {
-		r->complete = false;
+		r->complete = r->whole = false; /* what was not deleted must be heard of again */
 		say(r, "%s", r->sums.note);
 	}
 	check_type(r, "patients", &r->view.patient);

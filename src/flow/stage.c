@@ -51,6 +51,8 @@ static void add_reject(struct staging *s, yyjson_val *json, const struct fhir_re
 		buf_lit(&s->rejects, ",\"id\":");
 		buf_add_json(&s->rejects, text);
 	}
+	buf_lit(&s->rejects, ",\"patient\":");
+	buf_add_json(&s->rejects, s->type == FHIR_PATIENT ? text : flow_subject(json));
 	buf_lit(&s->rejects, "}");
 }
 
@@ -164,18 +166,31 @@ out:
 	return ok;
 }
 
+/* What was rejected is on the server all the same. */
+static bool reject_seen(struct staging *s, struct err *err)
+{
+	const char *params[] = {s->rejects.p};
+	char *sql = pg_sql_stage(sql_get("flow_reject_seen"), s->run->id, err);
+	bool ok = sql && pg_exec(s->w->conn, sql, 1, params, NULL, err);
+
+	free(sql);
+	return ok;
+}
+
 static bool write_rejects(struct staging *s, struct err *err)
 {
 	char seq[16];
-	const char *params[] = {s->run->id, s->run->zip, seq, s->landed->object.name, s->rejects.p};
+	const char *params[] = {s->run->id, s->run->zip, seq, s->landed->object.name, NULL};
 
 	if (s->rejected == 0)
 		return true;
 	buf_lit(&s->rejects, "]");
 	if (!buf_ok(&s->rejects, "the rejected resources of a batch", err))
 		return false;
+	params[4] = s->rejects.p;
 	snprintf(seq, sizeof seq, "%u", s->batch->seq);
-	return pg_exec(s->w->conn, sql_get("flow_reject"), 5, params, NULL, err);
+	return pg_exec(s->w->conn, sql_get("flow_reject"), 5, params, NULL, err) &&
+	       reject_seen(s, err);
 }
 
 static bool write_seen(struct staging *s, struct err *err)

@@ -16,7 +16,7 @@
 #include "fhir/map.h"
 #include "flow/internal.h"
 
-enum { IDS_MAX = 256 * 1024 * 1024, FEW = 10 };
+enum { IDS_MAX = 256 * 1024 * 1024, FEW = 10, LIST_TRIES = 3 };
 
 struct ids {
 	struct buf json;
@@ -118,6 +118,17 @@ static void refuse(struct sweeping *s, const char *what, int64_t gone, int64_t a
 	         gone, all, what);
 }
 
+/* What is not known to be gone is not deleted; the watermark stays, so that the next run hears of
+ * it. */
+static void not_whole(struct sweeping *s, const char *what)
+{
+	s->refused = true;
+	snprintf(s->note, sizeof s->note,
+	         "the server's %s ended before the number that it counts, %d times: deletions may "
+	         "have been missed, so nothing was deleted; the next run asks again",
+	         what, LIST_TRIES);
+}
+
 static bool look_for_patients(struct flow_work *w, struct flow_run *run, struct sweeping *s,
                               int64_t all, struct err *err)
 {
@@ -135,35 +146,138 @@ static bool look_for_patients(struct flow_work *w, struct flow_run *run, struct 
 
 /* ---- observations ---- */
 
-/* Newest first: the first that is heard of an id is what it is now. */
-static bool read_history(struct flow_work *w, struct flow_run *run, struct sweeping *s,
-                         struct err *err)
+/* What the type's history says of one id: the first that is heard of it is what it is now, for the
+ * newest come first. */
+struct hearing {
+	struct flow_work *w;
+	struct flow_run *run;
+	struct sweeping *s;
+	struct idset heard;
+	struct buf changed; /* JSON array of {id, patient}: what stands, and whose it is */
+	int64_t entries;
+};
+
+static bool hear(struct hearing *h, struct str id, bool *news, struct err *err)
+{
+	*news = false;
+	return !id.p || idset_add(&h->heard, id, news) ||
+	       err_set(err, ERR_NOMEM, "flow.sweep", "out of memory for a history's ids");
+}
+
+static bool hear_changed(struct hearing *h, const struct fhir_entry *e, struct err *err)
+{
+	bool news;
+
+	if (!hear(h, e->id, &news, err))
+		return false;
+	if (!news || !fhir_id_valid(e->id))
+		return true;
+	buf_add_cstr(&h->changed, h->changed.n ? ",{\"id\":" : "[{\"id\":");
+	buf_add_json(&h->changed, e->id);
+	buf_lit(&h->changed, ",\"patient\":");
+	buf_add_json(&h->changed, flow_subject(e->json));
+	return buf_lit(&h->changed, "}") || buf_ok(&h->changed, "a page of a history", err);
+}
+
+static bool hear_deleted(struct hearing *h, struct str id, struct err *err)
+{
+	bool news;
+
+	if (!hear(h, id, &news, err))
+		return false;
+	if (news)
+		ids_add(&h->s->listed, id);
+	return true;
+}
+
+/* Those that now belong to a patient who is not of this zip code are gone from it: no search for
+ * the zip code shows them. */
+static bool left_with_subject(struct hearing *h, struct err *err)
+{
+	const char *params[] = {h->run->zip, h->changed.p};
+	PGresult *res;
+
+	if (!h->changed.n)
+		return true;
+	buf_lit(&h->changed, "]");
+	if (!buf_ok(&h->changed, "a page of a history", err))
+		return false;
+	params[1] = h->changed.p;
+	res = pg_query(h->w->conn, sql_get("flow_left"), 2, params, err);
+	for (int i = 0; res && i < PQntuples(res); i++)
+		ids_add(&h->s->listed, pg_str(res, i, 0));
+	PQclear(res);
+	buf_clear(&h->changed);
+	return res != NULL;
+}
+
+static bool hear_page(struct hearing *h, const struct fhir_history_page *page, struct err *err)
+{
+	size_t d = 0;
+
+	for (size_t i = 0; i <= page->page.count; i++) {
+		for (; d < page->deleted_count && page->deleted_after[d] <= i; d++)
+			if (!hear_deleted(h, page->deleted[d], err))
+				return false;
+		if (i < page->page.count && !hear_changed(h, &page->page.entries[i], err))
+			return false;
+	}
+	h->entries += (int64_t)(page->page.count + page->deleted_count + page->page.others);
+	return left_with_subject(h, err);
+}
+
+/* *whole: the history gave as much as it said it has. */
+static bool hear_all(struct hearing *h, bool *whole, struct err *err)
 {
 	struct fhir_history_page page = {{{0}}, 0, 0};
-	struct idset heard = {0};
 	char *next = NULL;
-	bool ok = false, added;
+	int64_t total = -1;
+	bool ok;
 
 	do {
-		if (!flow_fhir_history(w, run, "Observation", run->since_us, next, &page, err))
-			goto out;
-		for (size_t i = 0; i < page.page.count; i++)
-			if (page.page.entries[i].id.p)
-				idset_add(&heard, page.page.entries[i].id, &added);
-		for (size_t i = 0; i < page.deleted_count; i++)
-			if (idset_add(&heard, page.deleted[i], &added) && added)
-				ids_add(&s->listed, page.deleted[i]);
+		ok = flow_fhir_history(h->w, h->run, "Observation", h->run->since_us, next, &page,
+		                       err) &&
+		     hear_page(h, &page, err);
 		free(next);
-		next = page.page.next ? str_dup(str_of(page.page.next)) : NULL;
+		next = NULL;
+		if (ok && page.page.total > total)
+			total = page.page.total;
+		if (ok && page.page.next) {
+			next = str_dup(str_of(page.page.next));
+			ok = next || err_set(err, ERR_NOMEM, "flow.sweep", "out of memory");
+		}
 		fhir_history_page_free(&page);
 		page = (struct fhir_history_page){{{0}}, 0, 0};
-	} while (next);
-	ok = true;
-out:
-	fhir_history_page_free(&page);
-	idset_free(&heard);
+	} while (ok && next);
 	free(next);
+	*whole = h->entries >= total;
 	return ok;
+}
+
+/* A history that expired or ended early is read again from its beginning. */
+static bool read_history(struct flow_work *w, struct flow_run *run, struct sweeping *s, bool *whole,
+                         struct err *err)
+{
+	bool ok = false;
+
+	*whole = false;
+	for (int i = 0; i < LIST_TRIES && !*whole; i++) {
+		struct hearing h = {.w = w, .run = run, .s = s, .changed = BUF_INIT(IDS_MAX)};
+		struct err e = {0};
+
+		buf_clear(&s->listed.json);
+		s->listed.n = 0;
+		ok = hear_all(&h, whole, &e);
+		idset_free(&h.heard);
+		buf_free(&h.changed);
+		if (!ok)
+			*whole = false;
+		if (!ok && (e.code != ERR_GONE || i == LIST_TRIES - 1)) {
+			*err = e;
+			return false;
+		}
+	}
+	return true;
 }
 
 static bool keep_ids(struct flow_work *w, struct flow_run *run, const struct fhir_page *page,
@@ -183,36 +297,62 @@ static bool keep_ids(struct flow_work *w, struct flow_run *run, const struct fhi
 	return ok;
 }
 
-/* A source without history: all ids of the zip code's observations. `whole` tells whether the
- * server's count was reached. */
-static bool list_ids(struct flow_work *w, struct flow_run *run, bool *whole, struct err *err)
+static bool list_once(struct flow_work *w, struct flow_run *run, int64_t *n, struct err *err)
 {
 	struct fhir_param params[] = {{"patient.address-postalcode", run->zip},
 	                              {"_elements", "id"}};
 	struct fhir_page page = {0}, next = {0};
-	int64_t n = 0, total = -1;
-	bool ok = false;
+	struct idset heard = {0};
+	bool ok, added = true;
 
 	if (!exec(w, run, "flow_seen_reset", 0, NULL, NULL, err) ||
 	    !flow_search(w, run, "Observation", params, 2, &page, err))
 		return false;
 	for (;;) {
-		n += (int64_t)page.count;
-		if (!keep_ids(w, run, &page, err))
-			goto out;
-		if (!page.next)
+		for (size_t i = 0; i < page.count; i++)
+			if (page.entries[i].id.p)
+				idset_add(&heard, page.entries[i].id, &added);
+		ok = keep_ids(w, run, &page, err);
+		if (!ok || !page.next)
 			break;
-		if (!flow_search_next(w, run, "Observation", page.next, &next, err))
-			goto out;
+		ok = flow_search_next(w, run, "Observation", page.next, &next, err);
+		if (!ok)
+			break;
 		fhir_page_free(&page);
 		page = next;
 		next = (struct fhir_page){0};
 	}
-	ok = flow_fhir_count(w, run, "Observation", params, 1, &total, err);
-	*whole = total >= 0 && n >= total;
-out:
+	*n = (int64_t)heard.n;
+	idset_free(&heard);
 	fhir_page_free(&page);
 	return ok;
+}
+
+/* A source without history: all ids of the zip code's observations. *whole tells whether the
+ * server's count was reached, before and after: a list that expired or ended early is read again.
+ */
+static bool list_ids(struct flow_work *w, struct flow_run *run, bool *whole, struct err *err)
+{
+	struct fhir_param params[] = {{"patient.address-postalcode", run->zip}};
+
+	*whole = false;
+	for (int i = 0; i < LIST_TRIES && !*whole; i++) {
+		int64_t n = 0, before = -1, after = -1;
+		struct err e = {0};
+
+		if (!flow_fhir_count(w, run, "Observation", params, 1, &before, err))
+			return false;
+		if (!list_once(w, run, &n, &e)) {
+			if (e.code == ERR_GONE && i < LIST_TRIES - 1)
+				continue;
+			*err = e;
+			return false;
+		}
+		if (!flow_fhir_count(w, run, "Observation", params, 1, &after, err))
+			return false;
+		*whole = after >= 0 && n >= after && n >= before;
+	}
+	return true;
 }
 
 /* Were all observations of this run's patients read? If not, the unseen ones say nothing. */
@@ -241,14 +381,22 @@ static bool look_for_observations(struct flow_work *w, struct flow_run *run, str
 	bool whole = true;
 
 	if (run->incremental && run->observation_history) {
-		if (!read_history(w, run, s, err) || !ids_end(&s->listed, err) ||
+		if (!read_history(w, run, s, &whole, err))
+			return false;
+		if (!whole) {
+			not_whole(s, "history of observations");
+			return true;
+		}
+		if (!ids_end(&s->listed, err) ||
 		    !one_int(w, run, "flow_gone_listed", s->listed.json.p, &gone, err))
 			return false;
 	} else {
 		if (run->incremental && !list_ids(w, run, &whole, err))
 			return false;
-		if (!whole)
+		if (!whole) {
+			not_whole(s, "list of observations");
 			return true;
+		}
 		s->by_seen = true;
 		if (!exec(w, run, "flow_seen_index_observation", 0, NULL, NULL, err) ||
 		    !one_int(w, run, "flow_gone_observations", run->zip, &gone, err))
