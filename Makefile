@@ -7,7 +7,7 @@ build: ## build/fhirline
 run: ## a sandbox, a database, an ingest and the API, all private, until Ctrl-C
 	@tools/run
 test: ## every test, real servers included
-	@tools/setup --tests && tests/run
+	@tools/setup --tests --browser && tests/run
 check: ## the quick loop: house rules and unit tests
 	@tools/setup --tests && tests/run --quick
 bench: build ## every benchmark in its short form

@@ -11,7 +11,7 @@
  *   patients.c, …        handlers
  *   columns.h            what a row is made of, in SQL, in JSON and in the schema
  *
- * Limits: max_connections (further ones are not accepted), 32 KiB for a request's line and headers
+ * Limits: max_connections (further ones are not accepted), 16 KiB for a request's line and headers
  * (431, 414), 64 KiB for a body (413), 60 s without a byte on a connection, max_streams event
  * streams (429), pool depth and queue (503).
  *

@@ -24,7 +24,7 @@
 enum {
 	EVENTS_A_TURN = 64,
 	FREE_REQUESTS = 256,
-	HEAD_MAX = 32 * 1024,
+	HEAD_MAX = 16 * 1024, /* libmicrohttpd clears as much after each request */
 	IDLE_S = 60,
 	DRAIN_MS = 5000,
 	KEY_EVERY_MS = 500,
