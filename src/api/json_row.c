@@ -327,13 +327,28 @@ void json_value(struct buf *out, enum column_type type, const PGresult *result, 
 	}
 }
 
+/* In one piece: a list of 100 rows has 3,500 keys. */
+static void json_key(struct buf *out, char before, const char *name)
+{
+	size_t n = strlen(name);
+	char *o;
+
+	if (!buf_reserve(out, n + 4))
+		return;
+	o = out->p + out->n;
+	*o++ = before;
+	*o++ = '"';
+	o = mempcpy(o, name, n);
+	*o++ = '"';
+	*o++ = ':';
+	*o = '\0';
+	out->n = (size_t)(o - out->p);
+}
+
 void json_row(struct buf *out, const struct column_table *table, const PGresult *result, int row)
 {
 	for (size_t i = 0; i < table->count; i++) {
-		buf_add_char(out, i ? ',' : '{');
-		buf_add_char(out, '"');
-		buf_add_cstr(out, table->columns[i].name);
-		buf_lit(out, "\":");
+		json_key(out, i ? ',' : '{', table->columns[i].name);
 		json_value(out, table->columns[i].type, result, row, (int)i);
 	}
 	buf_lit(out, "}");
