@@ -111,6 +111,7 @@ int cmd_sandbox(int argc, char **argv)
 	    {"max-connections", "N", "At once (256)", .value = &n[N_CONNECTIONS].text},
 	    {"max-memory-mb", "MB", "For resources that clients write (256)",
 	     .value = &n[N_MEMORY].text},
+	    {"no-history", NULL, "Have no history of a type", .on = &o.no_history},
 	    {"faults", "FILE", "A fault script; see docs/FAULTS.md", .value = &o.faults},
 	    {"request-log", "FILE", "Append a JSON line a request", .value = &o.request_log},
 	    {"require-bearer", "TOKEN", "Answer 401 without it", .value = &o.require_bearer},

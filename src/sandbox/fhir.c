@@ -382,11 +382,12 @@ static void metadata(struct request *r, struct reply *reply)
 		    &reply->body,
 		    "%s{\"type\":\"%s\",\"interaction\":[{\"code\":\"read\"},{\"code\":\"vread\"},"
 		    "{\"code\":\"create\"},{\"code\":\"update\"},{\"code\":\"delete\"},{\"code\":"
-		    "\"search-type\"},{\"code\":\"history-type\"},{\"code\":\"history-instance\"}],"
+		    "\"search-type\"},%s{\"code\":\"history-instance\"}],"
 		    "\"versioning\":\"versioned-update\",\"updateCreate\":true,\"searchParam\":["
 		    "{\"name\":\"_id\",\"type\":\"token\"},{\"name\":\"_lastUpdated\",\"type\":"
 		    "\"date\"},",
-		    k ? "," : "", resource_type_name[k]);
+		    k ? "," : "", resource_type_name[k],
+		    r->s->o.no_history ? "" : "{\"code\":\"history-type\"},");
 		buf_add_cstr(
 		    &reply->body,
 		    k == TYPE_PATIENT
@@ -418,7 +419,7 @@ static void on_resource(struct request *r, struct reply *reply, const struct rou
 		pages_search(r, reply, route->type);
 		return;
 	}
-	if (route->n == 2 && str_is(second, "_history")) {
+	if (route->n == 2 && str_is(second, "_history") && !r->s->o.no_history) {
 		pages_history(r, reply, route->type);
 		return;
 	}

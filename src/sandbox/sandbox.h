@@ -42,6 +42,7 @@ struct sandbox_options {
 	uint32_t reuse_s;       /* a repeated search is answered from a result this old; 0: never */
 	uint32_t max_connections;
 	size_t max_overlay_bytes;
+	bool no_history;            /* as a server that keeps none, or does not show it */
 	const char *faults;         /* path of a fault script, or NULL */
 	const char *request_log;    /* path of a file that gets a JSON line a request, or NULL */
 	const char *require_bearer; /* token that every request but /metadata must carry, or NULL */
