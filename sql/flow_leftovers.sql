@@ -1,2 +1,3 @@
--- Earlier runs of the zip code that nobody will resume once $1 has begun. $2 zip.
-SELECT id::text FROM run WHERE zip = $2::text AND id <> $1::uuid AND state IN ('failed', 'cancelled') AND phase <> 'done'
+-- Earlier runs of the zip code that nobody will resume once $1 has begun, but whose stage tables are still there. $2 zip.
+SELECT id::text FROM run WHERE zip = $2::text AND id <> $1::uuid AND state NOT IN ('pending', 'running')
+    AND to_regclass('stage.seen_' || replace(id::text, '-', '')) IS NOT NULL

@@ -25,11 +25,28 @@ const struct command command_table[] = {
      "interrupted.",
      OPTIONS_SOURCE | OPTIONS_INGEST | OPTIONS_DATABASE | OPTIONS_LANDING | OPTIONS_LOG,
      cmd_ingest},
+    {"rejected", "list|show ID|replay [options]",
+     "Resources that could not be mapped: look at them, replay them",
+     "replay maps what was landed again, after the mapping has learnt it; the source is not "
+     "asked.\n"
+     "A newer row is never overwritten. show --raw prints the resource itself: health data.\n"
+     "Exit codes: 0 done, 1 failed, 2 wrong usage or setting, 3 something is still rejected, 130 "
+     "or\n"
+     "143 interrupted.",
+     OPTIONS_DATABASE | OPTIONS_LANDING | OPTIONS_LOG, cmd_rejected},
+    {"runs", "list|show RUN|cancel RUN|retry RUN [options]",
+     "Runs: a list, one in numbers, cancel, retry",
+     "cancel waits until the run has ended; what it has done is kept. retry lets a run that "
+     "failed,\n"
+     "was cancelled or has failed batches go on, reading again only those; it needs the source's\n"
+     "address (--fhir-url), and an engine that takes the run up: `serve`, or `ingest ZIP`.",
+     OPTIONS_SOURCE | OPTIONS_DATABASE | OPTIONS_LOG, cmd_runs},
     {"sandbox", "[options]", "Serve a generated population as a FHIR server, for tests",
      "It answers at /fhir as HAPI does, until it is interrupted; nothing is stored.", 0,
      cmd_sandbox},
     {"serve", "[options]", "REST API, Swagger UI and dashboard",
-     "Prints its address, and serves until Ctrl-C. There is no authentication yet, so it listens on\n"
+     "Prints its address, and serves until Ctrl-C. There is no authentication yet, so it listens "
+     "on\n"
      "loopback addresses only.",
      OPTIONS_ALL, cmd_serve},
 };
@@ -163,6 +180,13 @@ int command_fail(const char *name, const struct err *err)
 	log_status(NULL);
 	fprintf(stderr, "fhirline %s: %s\n", name, err->text);
 	return err->code == ERR_USAGE || err->code == ERR_CONFIG ? COMMAND_USAGE : COMMAND_FAILED;
+}
+
+int command_quotable(const char *text)
+{
+	int n = (int)strcspn(text, "\r\n\033");
+
+	return n < 60 ? n : 60;
 }
 
 int command_usage(const char *name, const char *fmt, ...)

@@ -49,10 +49,15 @@ int command_fail(const char *name, const struct err *err);
 /* A usage error: the text, and where help is. Returns COMMAND_USAGE. */
 int command_usage(const char *name, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* How much of a user's word can be quoted in a message ("%.*s"): no line break, no escape. */
+int command_quotable(const char *text);
+
 /* The commands. */
 int cmd_config(int argc, char **argv);
 int cmd_db(int argc, char **argv);
 int cmd_ingest(int argc, char **argv);
+int cmd_rejected(int argc, char **argv);
+int cmd_runs(int argc, char **argv);
 int cmd_sandbox(int argc, char **argv);
 int cmd_serve(int argc, char **argv);
 

@@ -162,7 +162,7 @@ static void add_row(struct buf *out, const char *type, const struct flow_count *
 	buf_lit(out, "\n");
 }
 
-static int64_t run_took_ms(const struct flow_run_view *run)
+int64_t report_took_ms(const struct flow_run_view *run)
 {
 	bool known = run->ended_us != INT64_MIN && run->started_us != INT64_MIN;
 
@@ -175,8 +175,12 @@ void report_table(struct buf *out, const struct flow_run_view *run)
 	bool shown[COLUMNS];
 	char took[REPORT_TEXT];
 
-	buf_printf(out, "%s %s in %s (%s, run %s)\n", run->zip, run->state,
-	           report_duration(run_took_ms(run), took), run->kind, run->id);
+	if (run->ended_us == INT64_MIN)
+		buf_printf(out, "%s %s, phase %s (%s, run %s)\n", run->zip, run->state, run->phase,
+		           run->kind, run->id);
+	else
+		buf_printf(out, "%s %s in %s (%s, run %s)\n", run->zip, run->state,
+		           report_duration(report_took_ms(run), took), run->kind, run->id);
 	buf_printf(out, "  %-12s", "");
 	for (size_t i = 0; i < COLUMNS; i++) {
 		shown[i] = columns[i].always || cell(&run->patient, i) > 0 ||
@@ -220,11 +224,27 @@ static void add_json_error(struct buf *out, const char *code, const char *text)
 	buf_lit(out, "}}\n");
 }
 
+static void add_json_time(struct buf *out, const char *name, int64_t us)
+{
+	char text[CLOCK_TEXT];
+
+	if (us == INT64_MIN) {
+		buf_printf(out, ",\"%s\":null", name);
+		return;
+	}
+	clock_format(us, text);
+	buf_printf(out, ",\"%s\":\"%s\"", name, text);
+}
+
 void report_json(struct buf *out, const struct flow_run_view *run)
 {
 	buf_printf(out, "{\"run_id\":\"%s\",\"zip\":\"%s\",\"state\":\"%s\",\"kind\":\"%s\"",
 	           run->id, run->zip, run->state, run->kind);
-	buf_printf(out, ",\"elapsed_ms\":%" PRId64, run_took_ms(run));
+	buf_printf(out, ",\"phase\":\"%s\",\"elapsed_ms\":%" PRId64, run->phase,
+	           report_took_ms(run));
+	add_json_time(out, "requested_at", run->requested_us);
+	add_json_time(out, "started_at", run->started_us);
+	add_json_time(out, "ended_at", run->ended_us);
 	add_json_counts(out, "Patient", &run->patient);
 	add_json_counts(out, "Observation", &run->observation);
 	buf_lit(out, ",\"reconciliation\":");

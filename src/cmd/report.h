@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * report.h: a run in words and numbers for whoever started it: a progress line, the table at the
- * end, and the JSON object of --json. Pure text: nothing is read, nothing is logged.
+ * report.h: a run in words and numbers for whoever started it: a progress line, the table of
+ * numbers, and the JSON object of --json. Pure text: nothing is read, nothing is logged.
  */
 #ifndef FHIRLINE_CMD_REPORT_H
 #define FHIRLINE_CMD_REPORT_H
@@ -25,7 +25,11 @@ void report_progress(struct buf *out, struct report_pace *pace, const struct flo
 /* The table of numbers that add up, with what the reconciliation says. */
 void report_table(struct buf *out, const struct flow_run_view *run);
 
-/* One line, ending in a newline: {"run_id", "zip", "state", "Patient": {"expected", …},
+/* From start to end; 0 when it has not ended. */
+int64_t report_took_ms(const struct flow_run_view *run);
+
+/* One line, ending in a newline: {"run_id", "zip", "state", "kind", "phase", "elapsed_ms",
+ * "requested_at", "started_at", "ended_at" (null: not yet), "Patient": {"expected", …},
  * "Observation": {…}, "reconciliation", "error": {"code", "text"} or null}. `expected` is null when
  * the server gave none. */
 void report_json(struct buf *out, const struct flow_run_view *run);

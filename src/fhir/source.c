@@ -14,6 +14,11 @@ enum { AUTH_HEADER_MAX = 32 << 10 };
 
 /* ---- opening ---- */
 
+char *fhir_base_url(const char *text, struct err *err)
+{
+	return search_base_url(text, err);
+}
+
 static bool source_set(struct fhir_source *s, const struct fhir_source_options *o, struct err *err)
 {
 	s->base = search_base_url(o->base_url, err);

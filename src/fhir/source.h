@@ -52,6 +52,10 @@ struct fhir_source_options {
 	int page_count;     /* _count to begin with; 0: 1,000 */
 };
 
+/* A base URL as fhir_source_url() gives it, without opening anything: to compare with a run's.
+ * NULL: see err. The caller frees it. */
+char *fhir_base_url(const char *text, struct err *err);
+
 struct fhir_source *fhir_source_open(const struct fhir_source_options *options, struct err *err);
 void fhir_source_close(struct fhir_source *s);
 const char *

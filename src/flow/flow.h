@@ -15,14 +15,15 @@
  * (the newest run had failed or was cancelled: it goes on), 'same_key' (that Idempotency-Key has
  * been used: its run), 'refused' (the newest run could be resumed, but was made for another source
  * or mapping version: say so, fresh starts over). A unique violation (23505) means a race was lost:
- * call it again. sql/flow_run_cancel.sql   $1 run id -> state ('cancelled' at once when nobody owns
+ * call it again.
+ *   sql/flow_run_cancel.sql   $1 run id -> state ('cancelled' at once when nobody owns
  * it, else 'running' until the engine has ended it); no row: no such run or it has ended
  *   sql/flow_run_retry.sql    $1 run id, $2 source url, $3 mapping version -> run_id, verdict:
- * 'resumed', 'refused' (context differs), 'active' (another run of the zip code is under way),
- * 'ended' (nothing in it failed: ask for a new run); no row: no such run sql/flow_run_show.sql $1
- * run id -> the run's columns and both types' numbers, see the file sql/flow_run_list.sql     $1
- * zip or NULL, $2 state or NULL, $3 before ordinal or NULL, $4 limit -> newest first, the same
- * columns
+ * 'resumed', 'refused' (context differs), 'active' (it or another run of the zip code is under
+ * way), 'ended' (nothing in it failed, or a later run took its place: ask for a new run); no row:
+ * no such run sql/flow_run_show.sql     $1 run id -> the run's columns and both types' numbers, see
+ * the file sql/flow_run_list.sql     $1 zip or NULL, $2 state or NULL, $3 before ordinal or NULL,
+ * $4 limit -> newest first, the same columns
  *
  * Numbers while a run is under way are summed from its batches, so they are true at any instant.
  */
@@ -109,7 +110,14 @@ struct flow_run_view {
 	char reconciliation[1024];
 };
 
-enum flow_verdict { FLOW_CREATED, FLOW_ACTIVE, FLOW_RESUMED, FLOW_SAME_KEY, FLOW_REFUSED };
+enum flow_verdict {
+	FLOW_CREATED,
+	FLOW_ACTIVE,
+	FLOW_RESUMED,
+	FLOW_SAME_KEY,
+	FLOW_REFUSED,
+	FLOW_ENDED
+};
 
 struct flow_request {
 	const char *zip;
@@ -125,7 +133,13 @@ bool flow_run_request(struct pg_conn *c, const struct clock *clock, const struct
                       char run_id[UUID_TEXT], enum flow_verdict *verdict, struct err *err);
 bool flow_run_cancel(struct pg_conn *c, const char *run_id,
                      struct err *err); /* ERR_NOT_FOUND: no such run or ended */
+/* ERR_NOT_FOUND: no such run. */
+bool flow_run_retry(struct pg_conn *c, const char *run_id, const char *source_url,
+                    enum flow_verdict *verdict, struct err *err);
 bool flow_run_view(struct pg_conn *c, const char *run_id, struct flow_run_view *out,
                    struct err *err);
+/* Newest first, at most `limit`; `zip` and `state` may be NULL. The caller frees *out. */
+bool flow_run_list(struct pg_conn *c, const char *zip, const char *state, int limit,
+                   struct flow_run_view **out, size_t *n, struct err *err);
 
 #endif

@@ -123,7 +123,8 @@ bool flow_store_fence(struct pg_conn *c, const struct flow_run *run,
  */
 bool flow_store_end(struct pg_conn *c, const struct flow_run *run, const char *state,
                     const struct err *why, struct err *err);
-/* Ends it as `completed` or `incomplete` and drops its stages, within the caller's transaction. */
+/* Ends it as `completed` or `incomplete`, within the caller's transaction. Drops its stages, unless
+ * batches failed: then it may be retried. */
 bool flow_store_end_open(struct pg_conn *c, const struct flow_run *run, const char *state,
                          struct err *err);
 

@@ -7,12 +7,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "fhir/map.h"
 #include "flow/internal.h"
+#include "flow/line.h"
 #include "pg/copy.h"
 
 enum {
-	PIECE = 256 * 1024,       /* COPY data is sent when it has grown to this */
+	PIECE = 256 * 1024,            /* COPY data is sent when it has grown to this */
 	PIECE_MAX = 128 * 1024 * 1024, /* one row at most */
 	SCRATCH_MAX = 256 * 1024 * 1024,
 	REJECTS_MAX = 32 * 1024 * 1024,
@@ -35,72 +35,43 @@ static enum fhir_type type_of(enum flow_batch_kind k)
 	                                                            : FHIR_PATIENT;
 }
 
-static void add_reject(struct staging *s, yyjson_val *json, const struct fhir_reject *why)
+static void add_reject(struct staging *s, const struct flow_line *l)
 {
-	yyjson_val *id = yyjson_obj_get(json, "id");
-	struct str text = {yyjson_get_str(id), yyjson_get_len(id)};
-
 	s->rejected++;
 	buf_printf(&s->rejects,
 	           "%s{\"type\":\"%s\",\"line\":%" PRId64 ",\"reason\":", s->rejects.n ? "," : "[",
 	           fhir_type_name(s->type), s->line);
-	buf_add_json(&s->rejects, str_of(why->reason));
+	buf_add_json(&s->rejects, str_of(l->why.reason));
 	buf_lit(&s->rejects, ",\"pointer\":");
-	buf_add_json(&s->rejects, str_of(why->pointer));
-	if (fhir_id_valid(text)) {
-		buf_lit(&s->rejects, ",\"id\":");
-		buf_add_json(&s->rejects, text);
-	}
+	buf_add_json(&s->rejects, str_of(l->why.pointer));
+	if (l->id[0])
+		buf_printf(&s->rejects, ",\"id\":\"%s\"", l->id);
 	buf_lit(&s->rejects, ",\"patient\":");
-	buf_add_json(&s->rejects, s->type == FHIR_PATIENT ? text : flow_subject(json));
+	buf_add_json(&s->rejects, str_of(l->patient));
 	buf_lit(&s->rejects, "}");
-}
-
-/* The page around it was read leniently when it had broken UTF-8, so a line is read so as well;
- * mapping rejects what is broken. */
-static yyjson_doc *parse(struct str line)
-{
-	const yyjson_read_flag raw = YYJSON_READ_NUMBER_AS_RAW;
-	yyjson_doc *doc = yyjson_read_opts((char *)(uintptr_t)line.p, line.n, raw, NULL, NULL);
-
-	return doc ? doc
-	           : yyjson_read_opts((char *)(uintptr_t)line.p, line.n,
-	                              raw | YYJSON_READ_ALLOW_INVALID_UNICODE, NULL, NULL);
 }
 
 static bool map_line(struct staging *s, struct str line, struct err *err)
 {
-	yyjson_doc *doc = parse(line);
-	struct fhir_reject why = {{0}, {0}};
-	size_t mark = s->rows.n;
-	enum fhir_mapped m;
+	struct flow_line l = {.type = s->type,
+	                      .now_us = clock_now_us(s->w->settings->clock),
+	                      .batch_seq = (int32_t)s->batch->seq,
+	                      .number = s->line,
+	                      .scratch = &s->scratch};
 
-	if (!doc) {
-		snprintf(why.reason, sizeof why.reason, "the resource is not valid JSON");
-		add_reject(s, NULL, &why);
-		return true;
-	}
-	if (s->type == FHIR_PATIENT)
-		m = fhir_map_patient(yyjson_doc_get_root(doc), line,
-		                     clock_now_us(s->w->settings->clock), (int32_t)s->batch->seq,
-		                     s->line, &s->scratch, &s->rows, &why);
-	else
-		m = fhir_map_observation(yyjson_doc_get_root(doc), line, (int32_t)s->batch->seq,
-		                         s->line, &s->scratch, &s->rows, &why);
-	if (m == FHIR_MAPPED) {
+	switch (flow_line_map(&l, line, &s->rows)) {
+	case FHIR_MAPPED:
 		s->staged++;
-	} else {
-		s->rows.n = mark;
-		if (m == FHIR_REJECTED)
-			add_reject(s, yyjson_doc_get_root(doc), &why);
+		return true;
+	case FHIR_REJECTED:
+		add_reject(s, &l);
+		return true;
+	case FHIR_MAP_FAILED:
+		break;
 	}
-	arena_reset(&s->scratch);
-	yyjson_doc_free(doc);
-	if (m == FHIR_MAP_FAILED)
-		return err_set(err, ERR_LIMIT, "flow.stage",
-		               "line %" PRId64 " of %s does not fit into memory", s->line,
-		               s->landed->object.name);
-	return true;
+	return err_set(err, ERR_LIMIT, "flow.stage",
+	               "line %" PRId64 " of %s does not fit into memory", s->line,
+	               s->landed->object.name);
 }
 
 static bool send_piece(struct staging *s, struct err *err)

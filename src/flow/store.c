@@ -301,7 +301,10 @@ static bool set_end(struct pg_conn *c, const struct flow_run *run, const char *s
 bool flow_store_end_open(struct pg_conn *c, const struct flow_run *run, const char *state,
                          struct err *err)
 {
-	return drop_stages(c, run, err) && set_end(c, run, state, NULL, err);
+	/* with batches that failed the run may be retried, and goes on with these */
+	if (!run->failed_batches && !drop_stages(c, run, err))
+		return false;
+	return set_end(c, run, state, NULL, err);
 }
 
 bool flow_store_end(struct pg_conn *c, const struct flow_run *run, const char *state,

@@ -1,0 +1,2 @@
+-- No run merges meanwhile: of two that insert the same id at once, one would fail. Reads go on.
+LOCK TABLE patient IN SHARE ROW EXCLUSIVE MODE;
