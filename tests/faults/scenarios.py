@@ -50,7 +50,7 @@ REASONS = [
     ("on metadata from 2: not-fhir", "failed", "no FHIR"),
     ("on metadata from 2: empty", "failed", "an empty answer"),
     ("on any from 3: token-expiry", "failed", "the access token has expired"),
-    ("on any from 3: reset", "incomplete", "given up after 4 attempts"),
+    ("on any from 3: reset", "failed", "given up after 4 attempts"),
     ("on patient search always: status 403", "failed", "these credentials may not do this"),
     ("on patient search always: html", "incomplete", "an HTML page instead of FHIR JSON"),
     ("on patient page always: cut after 100", "incomplete", "given up after 4 attempts"),
