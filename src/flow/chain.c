@@ -274,15 +274,18 @@ int64_t flow_newest(const struct fhir_page *page)
 	return newest;
 }
 
-/* The last page has come. */
-static bool at_end(struct flow_chain *chain, int64_t now, int64_t unique, int64_t *missing,
-                   struct err *err)
+/* The last page has come. Counts that disagree with what came call for rounds: fewer came than any
+ * of them says, or more than the last one. */
+static bool at_end(struct flow_chain *chain, int64_t now, int64_t total, int64_t unique,
+                   int64_t *missing, struct err *err)
 {
 	int64_t wanted = now > chain->before ? now : chain->before;
 	bool sorted = in_round(chain->next),
 	     last = sorted && chain->seen_until_us <= round_from(chain->next);
 
-	if (now >= 0 && unique < wanted && !last)
+	if (!sorted && total > wanted)
+		wanted = total;
+	if (!last && ((now >= 0 && unique > now) || unique < wanted))
 		return set_sorted(chain, chain->seen_until_us, err);
 	*missing = now > unique ? now - unique : 0;
 	flow_chain_free(chain);
@@ -305,5 +308,5 @@ bool flow_chain_advance(struct flow_work *w, struct flow_run *run, struct flow_c
 		                err);
 	if (!count_all(w, run, chain, expected, err))
 		return false;
-	return at_end(chain, *expected, unique, missing, err);
+	return at_end(chain, *expected, page->total, unique, missing, err);
 }

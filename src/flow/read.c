@@ -472,7 +472,8 @@ static bool count_patient(struct patient *p, struct err *err)
 }
 
 /* A search that broke off (expired, ended early) is read again by lastUpdated until the server's
- * count is reached or a round brings no later instant. */
+ * count is reached or a round brings no later instant. A count of fewer than came is not believed
+ * before one such round. */
 static bool read_missing(struct patient *p, bool expired, struct err *err)
 {
 	char ge[FLOW_GE_TEXT] = "";
@@ -484,7 +485,8 @@ static bool read_missing(struct patient *p, bool expired, struct err *err)
 		if (!expired) {
 			if (!count_patient(p, err))
 				return false;
-			if (p->total < 0 || (int64_t)p->got.n >= p->total)
+			if (p->total < 0 || (int64_t)p->got.n == p->total ||
+			    ((int64_t)p->got.n > p->total && round))
 				return true;
 		}
 		before = p->newest;

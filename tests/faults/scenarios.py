@@ -29,7 +29,11 @@ MENDED = (
      if p == 2 or fault not in ("expire-paging", "clock-skew 7200")]
     + [("on patient page 1: same-next", False), ("on observation page 1: same-next", False),
        ("on patient count: stale-total 3", True), ("on patient count: stale-total 100000", True),
-       ("on observation count: stale-total 0", True), ("on metadata always: clock-skew 86400", True),
+       ("on observation count: stale-total 0", True),
+       # counts that are too small do not hide what was left out
+       ("on count always: stale-total 0\non patient page 1: lost-next", True),
+       ("on count always: stale-total 0\non observation page 1: lost-next", False),
+       ("on patient page 1: lost-next\non patient page 2: delete-between", True), ("on metadata always: clock-skew 86400", True),
        ("on metadata always: clock-skew -86400", True),
        ("on patient page always: expire-paging", True), ("on patient search every 2: expire-paging", False), ("on patient search every 3: lost-next", False),
        ("on observation search every 2: lost-next", False)]

@@ -196,9 +196,9 @@ def try_one(shared, script):
         return None
 
 
-def run_many(count, seed, only=None):
+def run_many(count, seed, only=None, first=0):
     failed, ends, started = 0, {}, time.monotonic()
-    for number in [only] if only is not None else range(count):
+    for number in [only] if only is not None else range(first, first + count):
         run = try_one(bench(), Script(seed, number))
         failed += run is None
         if run:
