@@ -4,17 +4,21 @@ WITH same_key AS (
 ), active AS (
     SELECT id FROM run WHERE zip = $2::text AND state IN ('pending', 'running')
 ), newest AS (
-    SELECT id, state, source_url = $3::text AND mapping_version = $4::integer AS same_context
+    SELECT id, state, phase, source_url = $3::text AND mapping_version = $4::integer AS same_context
     FROM run WHERE zip = $2::text ORDER BY ordinal DESC LIMIT 1
 ), resumable AS (
-    SELECT id, same_context FROM newest WHERE state IN ('failed', 'cancelled') AND NOT $8::boolean
+    SELECT id, same_context FROM newest WHERE state IN ('failed', 'cancelled') AND phase <> 'done' AND NOT $8::boolean
 ), resumed AS (
     UPDATE run SET state = 'pending', cancel_requested = false, ended_at = NULL, error = NULL, error_code = NULL,
         reconciliation = NULL, progress = progress + 1, allow_mass_delete = allow_mass_delete OR $6::boolean,
-        owner = NULL, lease_until = NULL, epoch = epoch + 1
+        owner = NULL, lease_until = NULL, epoch = epoch + 1,
+        phase = CASE WHEN EXISTS (SELECT FROM batch WHERE run_id = run.id AND batch.state = 'failed') THEN 'read' ELSE phase END
     WHERE id = (SELECT id FROM resumable WHERE same_context)
         AND NOT EXISTS (SELECT FROM same_key) AND NOT EXISTS (SELECT FROM active)
     RETURNING id
+), again AS ( -- what had failed is read again, or a run given up for too many of them would be so at once
+    UPDATE batch SET state = 'pending', error = NULL FROM resumed
+    WHERE batch.run_id = resumed.id AND batch.state = 'failed'
 ), created AS (
     INSERT INTO run (id, zip, source_url, mapping_version, kind, state, since, allow_mass_delete, idempotency_key)
     SELECT $1::uuid, $2::text, $3::text, $4::integer,
