@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "flow/internal.h"
 
@@ -148,6 +149,10 @@ static bool merge_once(struct flow_work *w, struct flow_run *run, void *arg, str
 		flow_crash_point("after_merge_commit");
 		return true;
 	}
+	/* another zip code's run has just inserted a row that both have (MERGE looks once): now it
+	 * is there to be compared with */
+	if (err->code == ERR_CONFLICT && strcmp(err->where, "pg") == 0)
+		err->retryable = true;
 	pg_rollback(w->conn);
 	return false;
 }
