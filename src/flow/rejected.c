@@ -9,10 +9,10 @@
 #include "flow/remap.h"
 
 enum {
-	PORTION = 200, /* lines a transaction */
+	PORTION = 1000, /* lines a transaction */
 	ATTEMPTS = 6,
 	REST_MS = 250, /* before the second; doubles */
-	MARKS_MAX = 1024 * 1024,
+	MARKS_MAX = 4 * 1024 * 1024,
 };
 
 /* ---- looking ---- */

@@ -45,8 +45,8 @@ struct rejected_count {
 	char trouble[256];  /* about the first of these; "": none */
 };
 
-/* Maps what is rejected and not yet replayed, some hundred lines a transaction, and marks what was
- * taken. May be stopped (ERR_CANCELLED) or killed at any time and called again; several at once
+/* Maps what is rejected and not yet replayed, up to a thousand lines a transaction, and marks what
+ * was taken. May be stopped (ERR_CANCELLED) or killed at any time and called again; several at once
  * take turns, so nothing is done twice. `*count` is true up to where it came, also on failure. */
 bool rejected_replay(struct pg_conn *c, struct land *land, const struct clock *clock,
                      const struct rejected_filter *filter, const atomic_bool *stop,

@@ -8,15 +8,16 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/hash.h"
+#include "flow/cursor.h"
 #include "flow/line.h"
 #include "pg/copy.h"
 
 enum {
 	PIECE = 2 * 1024 * 1024,
 	ROWS_MAX = 128 * 1024 * 1024,
-	LINE_MAX_BYTES = 128 * 1024 * 1024 + 1,
 	SCRATCH_MAX = 256 * 1024 * 1024,
 };
 
@@ -24,7 +25,8 @@ struct remapping {
 	struct remap *r;
 	char stage[UUID_TEXT];
 	struct arena scratch;
-	struct buf rows, raw;
+	struct cursor cursor;
+	struct buf rows;
 };
 
 static bool script(struct remapping *m, const char *name, struct err *err)
@@ -48,12 +50,13 @@ static bool statement(struct remapping *m, const char *name, int n, const char *
 
 /* ---- mapping ---- */
 
-static bool read_line(struct remapping *m, struct remap_line *l, struct err *err)
+static bool read_line(struct remapping *m, size_t i, struct str *out, struct err *err)
 {
+	struct remap_line *l = &m->r->lines[i];
+	bool more = i + 1 < m->r->n && strcmp(l[1].object, l->object) == 0;
 	struct err e = {0};
 
-	buf_clear(&m->raw);
-	if (land_get_line(m->r->land, l->object, l->line, &m->raw, &e))
+	if (cursor_line(&m->cursor, l->object, l->line, more ? l[1].line : 0, out, &e))
 		return true;
 	if (e.code != ERR_NOT_FOUND && e.code != ERR_DATA) {
 		*err = e;
@@ -65,19 +68,21 @@ static bool read_line(struct remapping *m, struct remap_line *l, struct err *err
 	return true;
 }
 
-static bool map_line(struct remapping *m, struct remap_line *l, struct err *err)
+static bool map_line(struct remapping *m, size_t i, struct err *err)
 {
+	struct remap_line *l = &m->r->lines[i];
 	struct flow_line line = {.type = m->r->type,
 	                         .now_us = clock_now_us(m->r->clock),
 	                         .number = l->id,
 	                         .scratch = &m->scratch};
+	struct str raw;
 
 	l->fate = REMAP_MAPPED;
-	if (!read_line(m, l, err))
+	if (!read_line(m, i, &raw, err))
 		return false;
 	if (l->fate == REMAP_UNREADABLE)
 		return true;
-	switch (flow_line_map(&line, (struct str){m->raw.p, m->raw.n}, &m->rows)) {
+	switch (flow_line_map(&line, raw, &m->rows)) {
 	case FHIR_MAPPED:
 		m->r->mapped++;
 		return true;
@@ -105,7 +110,7 @@ static bool copy_lines(struct remapping *m, bool *open, struct err *err)
 {
 	pg_copy_begin(&m->rows);
 	for (size_t i = 0; i < m->r->n; i++) {
-		if (!map_line(m, &m->r->lines[i], err))
+		if (!map_line(m, i, err))
 			return false;
 		if (m->rows.n >= PIECE && !send_piece(m, err)) {
 			*open = false;
@@ -155,17 +160,16 @@ static bool merge(struct remapping *m, struct err *err)
 
 bool remap_lines(struct remap *r, struct err *err)
 {
-	struct remapping m = {.r = r,
-	                      .scratch = ARENA_INIT(SCRATCH_MAX),
-	                      .rows = BUF_INIT(ROWS_MAX),
-	                      .raw = BUF_INIT(LINE_MAX_BYTES)};
+	struct remapping m = {
+	    .r = r, .scratch = ARENA_INIT(SCRATCH_MAX), .rows = BUF_INIT(ROWS_MAX)};
 	bool ok;
 
+	cursor_open(&m.cursor, r->land);
 	r->mapped = r->written = 0;
 	ok = uuid_v7(clock_now_us(r->clock), m.stage, err) && script(&m, "rejected_stage", err) &&
 	     stage(&m, err) && merge(&m, err) && script(&m, "flow_stage_merged", err);
 	arena_free(&m.scratch);
 	buf_free(&m.rows);
-	buf_free(&m.raw);
+	cursor_close(&m.cursor);
 	return ok;
 }
