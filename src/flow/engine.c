@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "flow/hand.h"
 #include "flow/internal.h"
 #include "flow/owner.h"
 
@@ -60,6 +61,9 @@ struct flow_engine {
 	bool control_started;
 	pthread_t workers[MAX_WORKERS];
 	int worker_count;
+	struct hand hands[MAX_WORKERS]; /* of the worker of that number */
+	atomic_int numbers;             /* of workers, given so far */
+	int under_way;                  /* tasks of all runs */
 };
 
 /* ---- stopping a run ---- */
@@ -445,22 +449,34 @@ static struct task *take(struct job *job)
 	return t;
 }
 
-static void work_on(struct flow_engine *e, struct flow_work *w, struct job *job, struct task *t)
+/* The end of a run must be written down: that is not cut off. */
+static bool may_be_cut_off(const struct flow_action *a)
+{
+	return a->kind != FLOW_END_CANCELLED && a->kind != FLOW_END_FAILED;
+}
+
+static void work_on(struct flow_engine *e, struct flow_work *w, struct hand *hand, struct job *job,
+                    struct task *t)
 {
 	struct err err = {0};
 	bool ok;
 
 	atomic_fetch_add(&e->totals.activities, 1);
+	if (may_be_cut_off(&t->action))
+		hand_take(hand, w->conn, job->run);
 	ok = run_task(e, w, job->run, &t->action, &err);
 	if (ok && t->action.kind == FLOW_MERGE)
 		ok = reload_states(e, w, job->run, &err);
+	hand_put(hand);
 	atomic_fetch_sub(&e->totals.activities, 1);
 	log_end(job->run, &t->action, ok, &err);
 	pthread_mutex_lock(&e->lock);
+	e->under_way--;
 	finish_task(e, job, &t->action, ok, &err);
 	if (job->gone && job->under_way == 0)
 		job_remove(e, job);
 	pthread_cond_broadcast(&e->work);
+	e->woken = e->woken || e->stopping;
 	pthread_cond_signal(&e->look);
 	pthread_mutex_unlock(&e->lock);
 	free(t);
@@ -496,6 +512,7 @@ static void *worker(void *arg)
 {
 	struct flow_engine *e = arg;
 	struct flow_work w = {.settings = &e->settings, .totals = &e->totals, .gate = e->gate};
+	struct hand *hand = &e->hands[atomic_fetch_add(&e->numbers, 1)];
 	struct job *job;
 	struct task *t;
 
@@ -510,8 +527,9 @@ static void *worker(void *arg)
 			continue;
 		}
 		t = take(job);
+		e->under_way++;
 		pthread_mutex_unlock(&e->lock);
-		work_on(e, &w, job, t);
+		work_on(e, &w, hand, job, t);
 		pthread_mutex_lock(&e->lock);
 	}
 	pthread_mutex_unlock(&e->lock);
@@ -670,24 +688,53 @@ static void renew(struct flow_engine *e, struct pg_conn *c)
 	buf_free(&epochs);
 }
 
-/* Waits for the next turn; true: go on. */
-static bool next_turn(struct flow_engine *e)
+/* With the lock held: until something happens, or `ms` have passed. */
+static void look_wait(struct flow_engine *e, int ms)
 {
 	struct timespec until;
-	bool go_on;
 
-	pthread_mutex_lock(&e->lock);
 	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_nsec += (e->job_count ? TURN_MS : IDLE_MS) % 1000 * 1000000;
-	until.tv_sec += (e->job_count ? TURN_MS : IDLE_MS) / 1000 + until.tv_nsec / 1000000000;
+	until.tv_nsec += ms % 1000 * 1000000;
+	until.tv_sec += ms / 1000 + until.tv_nsec / 1000000000;
 	until.tv_nsec %= 1000000000;
-	while (!e->stopping && !e->woken)
+	while (!e->woken)
 		if (pthread_cond_timedwait(&e->look, &e->lock, &until) == ETIMEDOUT)
 			break;
 	e->woken = false;
+}
+
+/* Statements of runs that must stop are ended. */
+static void interrupt(struct flow_engine *e)
+{
+	for (int i = 0; i < e->worker_count; i++)
+		hand_interrupt(&e->hands[i]);
+}
+
+/* Waits for the next turn; true: go on. */
+static bool next_turn(struct flow_engine *e)
+{
+	bool go_on;
+
+	pthread_mutex_lock(&e->lock);
+	if (!e->stopping)
+		look_wait(e, e->job_count ? TURN_MS : IDLE_MS);
 	go_on = !e->stopping;
 	pthread_mutex_unlock(&e->lock);
 	return go_on;
+}
+
+/* When the engine stops: until no task is under way. */
+static void finish_up(struct flow_engine *e)
+{
+	pthread_mutex_lock(&e->lock);
+	while (e->under_way) {
+		pthread_mutex_unlock(&e->lock);
+		interrupt(e);
+		pthread_mutex_lock(&e->lock);
+		if (e->under_way)
+			look_wait(e, TURN_MS);
+	}
+	pthread_mutex_unlock(&e->lock);
 }
 
 static void release_all(struct flow_engine *e, struct pg_conn *c)
@@ -719,10 +766,12 @@ static void *control(void *arg)
 		}
 		away = false;
 		renew(e, c);
+		interrupt(e);
 		bury_owners(c);
 		while (claim(e, c))
 			;
 	} while (next_turn(e));
+	finish_up(e);
 	for (int i = 0; i < e->worker_count; i++)
 		pthread_join(e->workers[i], NULL);
 	release_all(e, c);
@@ -767,6 +816,8 @@ static void init_locks(struct flow_engine *e)
 	pthread_condattr_t attr;
 
 	pthread_mutex_init(&e->lock, NULL);
+	for (int i = 0; i < MAX_WORKERS; i++)
+		hand_init(&e->hands[i]);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&e->work, &attr);
@@ -812,7 +863,7 @@ void flow_engine_stop(struct flow_engine *e)
 	if (!e)
 		return;
 	pthread_mutex_lock(&e->lock);
-	e->stopping = true;
+	e->stopping = e->woken = true;
 	for (size_t i = 0; i < e->job_count; i++)
 		run_stop(e, e->jobs[i]->run);
 	pthread_cond_broadcast(&e->work);
@@ -827,6 +878,8 @@ void flow_engine_stop(struct flow_engine *e)
 	while (e->job_count)
 		job_remove(e, e->jobs[0]);
 	gate_free(e->gate);
+	for (int i = 0; i < MAX_WORKERS; i++)
+		hand_destroy(&e->hands[i]);
 	pthread_mutex_destroy(&e->lock);
 	pthread_cond_destroy(&e->work);
 	pthread_cond_destroy(&e->look);
