@@ -153,7 +153,9 @@ struct hearing {
 	struct flow_run *run;
 	struct sweeping *s;
 	struct idset heard;
-	struct buf changed; /* JSON array of {id, patient}: what stands, and whose it is */
+	struct buf changed; /* of this page: JSON array of {id, patient}: what stands, and whose it
+	                       is */
+	struct buf deleted; /* of this page: JSON array of ids */
 	int64_t entries;
 };
 
@@ -185,29 +187,29 @@ static bool hear_deleted(struct hearing *h, struct str id, struct err *err)
 
 	if (!hear(h, id, &news, err))
 		return false;
-	if (news)
-		ids_add(&h->s->listed, id);
-	return true;
+	if (!news)
+		return true;
+	buf_add_cstr(&h->deleted, h->deleted.n ? "," : "[");
+	return buf_add_json(&h->deleted, id) || buf_ok(&h->deleted, "a page of a history", err);
 }
 
-/* Those that now belong to a patient who is not of this zip code are gone from it: no search for
- * the zip code shows them. */
-static bool left_with_subject(struct hearing *h, struct err *err)
+/* Lists which of the page's resources, an unfinished JSON array, are gone from the zip code. */
+static bool list_gone(struct hearing *h, const char *statement, struct buf *page, struct err *err)
 {
-	const char *params[] = {h->run->zip, h->changed.p};
+	const char *params[] = {h->run->zip, NULL};
 	PGresult *res;
 
-	if (!h->changed.n)
+	if (!page->n)
 		return true;
-	buf_lit(&h->changed, "]");
-	if (!buf_ok(&h->changed, "a page of a history", err))
+	buf_lit(page, "]");
+	if (!buf_ok(page, "a page of a history", err))
 		return false;
-	params[1] = h->changed.p;
-	res = pg_query(h->w->conn, sql_get("flow_left"), 2, params, err);
+	params[1] = page->p;
+	res = pg_query(h->w->conn, sql_get(statement), 2, params, err);
 	for (int i = 0; res && i < PQntuples(res); i++)
 		ids_add(&h->s->listed, pg_str(res, i, 0));
 	PQclear(res);
-	buf_clear(&h->changed);
+	buf_clear(page);
 	return res != NULL;
 }
 
@@ -223,7 +225,10 @@ static bool hear_page(struct hearing *h, const struct fhir_history_page *page, s
 			return false;
 	}
 	h->entries += (int64_t)(page->page.count + page->deleted_count + page->page.others);
-	return left_with_subject(h, err);
+	/* what now belongs to a patient who is not of this zip code is gone from it, too: no search
+	 * for the zip code shows it */
+	return list_gone(h, "flow_gone_listed", &h->deleted, err) &&
+	       list_gone(h, "flow_left", &h->changed, err);
 }
 
 /* *whole: the history gave as much as it said it has. */
@@ -262,7 +267,11 @@ static bool read_history(struct flow_work *w, struct flow_run *run, struct sweep
 
 	*whole = false;
 	for (int i = 0; i < LIST_TRIES && !*whole; i++) {
-		struct hearing h = {.w = w, .run = run, .s = s, .changed = BUF_INIT(IDS_MAX)};
+		struct hearing h = {.w = w,
+		                    .run = run,
+		                    .s = s,
+		                    .changed = BUF_INIT(IDS_MAX),
+		                    .deleted = BUF_INIT(IDS_MAX)};
 		struct err e = {0};
 
 		buf_clear(&s->listed.json);
@@ -270,6 +279,7 @@ static bool read_history(struct flow_work *w, struct flow_run *run, struct sweep
 		ok = hear_all(&h, whole, &e);
 		idset_free(&h.heard);
 		buf_free(&h.changed);
+		buf_free(&h.deleted);
 		if (!ok)
 			*whole = false;
 		if (!ok && (e.code != ERR_GONE || i == LIST_TRIES - 1)) {
@@ -297,6 +307,19 @@ static bool keep_ids(struct flow_work *w, struct flow_run *run, const struct fhi
 	return ok;
 }
 
+/* Under the fence: a late owner must not take away what the new one has listed, for what is not
+ * listed is deleted. */
+static bool forget_listed(struct flow_work *w, struct flow_run *run, struct err *err)
+{
+	if (!pg_begin(w->conn, err))
+		return false;
+	if (exec(w, run, "flow_seen_reset", 0, NULL, NULL, err) &&
+	    flow_store_fence(w->conn, run, err) && pg_commit(w->conn, err))
+		return true;
+	pg_rollback(w->conn);
+	return false;
+}
+
 static bool list_once(struct flow_work *w, struct flow_run *run, int64_t *n, struct err *err)
 {
 	struct fhir_param params[] = {{"patient.address-postalcode", run->zip},
@@ -305,7 +328,7 @@ static bool list_once(struct flow_work *w, struct flow_run *run, int64_t *n, str
 	struct idset heard = {0};
 	bool ok, added = true;
 
-	if (!exec(w, run, "flow_seen_reset", 0, NULL, NULL, err) ||
+	if (!forget_listed(w, run, err) ||
 	    !flow_search(w, run, "Observation", params, 2, &page, err))
 		return false;
 	for (;;) {
@@ -387,9 +410,9 @@ static bool look_for_observations(struct flow_work *w, struct flow_run *run, str
 			not_whole(s, "history of observations");
 			return true;
 		}
-		if (!ids_end(&s->listed, err) ||
-		    !one_int(w, run, "flow_gone_listed", s->listed.json.p, &gone, err))
+		if (!ids_end(&s->listed, err))
 			return false;
+		gone = s->listed.n;
 	} else {
 		if (run->incremental && !list_ids(w, run, &whole, err))
 			return false;
