@@ -1,21 +1,38 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "flow/owner.h"
 
+#include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-/* "host/4026531836/": where the process numbers that follow mean something. */
+enum { PLACE_TEXT = 150 };
+
+/* Machines that were cloned may share a name, but not this (random(4)). */
+static bool boot_id(char out[40])
+{
+	FILE *f = fopen("/proc/sys/kernel/random/boot_id", "r");
+	bool ok;
+
+	if (!f)
+		return false;
+	ok = fgets(out, 40, f) != NULL;
+	fclose(f);
+	out[strcspn(ok ? out : "", "\n")] = '\0';
+	return ok;
+}
+
+/* "host/boot/pid:[4026531836]/": where the process numbers that follow mean something. */
 static bool place(char *out, size_t size)
 {
-	char host[65] = "", ns[64];
+	char host[65] = "", boot[40], ns[64];
 	ssize_t n = readlink("/proc/self/ns/pid", ns, sizeof ns - 1);
 
-	if (n <= 0 || gethostname(host, sizeof host - 1) != 0)
+	if (n <= 0 || gethostname(host, sizeof host - 1) != 0 || !boot_id(boot))
 		return false;
 	ns[n] = '\0';
-	snprintf(out, size, "%s/%s/", host, ns);
-	return true;
+	return (size_t)snprintf(out, size, "%s/%s/%s/", host, boot, ns) < size;
 }
 
 /* When process `pid` began, in clock ticks since boot (proc(5), stat, field 22); 0: there is none.
@@ -43,18 +60,25 @@ static unsigned long long began(long pid)
 	return ticks;
 }
 
+/* Another user's process may be hidden in /proc (hidepid). */
+static bool is_there(long pid)
+{
+	return kill((pid_t)pid, 0) != 0 && errno == EPERM;
+}
+
 void flow_owner_name(char out[OWNER_TEXT])
 {
-	char where[140] = "?/?/";
+	char where[PLACE_TEXT];
 
-	place(where, sizeof where);
+	if (!place(where, sizeof where))
+		snprintf(where, sizeof where, "?/?/?/");
 	snprintf(out, OWNER_TEXT, "%s%ld/%llu", where, (long)getpid(), began(getpid()));
 }
 
 bool flow_owner_is_dead(struct str owner)
 {
-	char text[OWNER_TEXT], where[140];
-	unsigned long long ticks;
+	char text[OWNER_TEXT], where[PLACE_TEXT];
+	unsigned long long ticks, now;
 	long pid;
 
 	if (owner.n >= sizeof text || !place(where, sizeof where) ||
@@ -65,5 +89,8 @@ bool flow_owner_is_dead(struct str owner)
 	if (strncmp(text, where, strlen(where)) != 0 ||
 	    sscanf(text + strlen(where), "%ld/%llu", &pid, &ticks) != 2)
 		return false;
-	return pid > 0 && ticks > 0 && began(pid) != ticks;
+	if (pid <= 0 || ticks == 0)
+		return false;
+	now = began(pid);
+	return now != ticks && !(now == 0 && is_there(pid));
 }
