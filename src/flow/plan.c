@@ -104,16 +104,68 @@ static void extend_chains(struct planner *p)
 		extend_chain(p, FLOW_ID_PAGE);
 }
 
-/* How many of the page's patients have a group of this kind. */
-static uint32_t covered(const struct flow_state *s, const struct flow_batch *page,
-                        enum flow_batch_kind kind)
-{
-	uint32_t n = 0;
+/* Some pages, in order, and how many patients of each have a group. Counted for many pages in one
+ * pass: a zip code may have thousands of pages and groups, and the plan is asked whenever one of
+ * them is done. */
+struct block {
+	const struct flow_batch *pages[256];
+	uint32_t observed[256], looked_up[256];
+	size_t n;
+};
 
-	for (size_t i = 0; i < s->batch_count; i++)
-		if (s->batches[i].kind == kind && s->batches[i].page_seq == page->seq)
-			n += s->batches[i].patients;
-	return n;
+static bool needs_groups(const struct flow_batch *b)
+{
+	return is_page(b->kind) && b->kind != FLOW_OBSERVATION_PAGE && is_read(b);
+}
+
+/* The page's place in the block; block->n when it is not there. */
+static size_t block_find(const struct block *block, uint32_t seq)
+{
+	size_t low = 0, high = block->n;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (block->pages[middle]->seq == seq)
+			return middle;
+		if (block->pages[middle]->seq < seq)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return block->n;
+}
+
+static void block_count(const struct flow_state *s, struct block *block)
+{
+	for (size_t i = 0; i < s->batch_count; i++) {
+		const struct flow_batch *b = &s->batches[i];
+		size_t place;
+
+		if (b->kind != FLOW_OBSERVATIONS && b->kind != FLOW_LOOKUP)
+			continue;
+		place = block_find(block, b->page_seq);
+		if (place < block->n && b->kind == FLOW_OBSERVATIONS)
+			block->observed[place] += b->patients;
+		else if (place < block->n)
+			block->looked_up[place] += b->patients;
+	}
+}
+
+/* The next pages from batch *from on, which moves past them. */
+static bool block_fill(const struct flow_state *s, size_t *from, struct block *block)
+{
+	block->n = 0;
+	for (; *from < s->batch_count && block->n < sizeof block->pages / sizeof *block->pages;
+	     ++*from) {
+		if (!needs_groups(&s->batches[*from]))
+			continue;
+		block->observed[block->n] = block->looked_up[block->n] = 0;
+		block->pages[block->n++] = &s->batches[*from];
+	}
+	if (block->n)
+		block_count(s, block);
+	return block->n > 0;
 }
 
 /* From patient *from on, the first ones without a group: *from moves to them, and so many they are
@@ -140,11 +192,13 @@ static uint32_t gap(const struct flow_state *s, const struct flow_batch *page,
 	return *from < end ? end - *from : 0;
 }
 
-static void cover(struct planner *p, const struct flow_batch *page, enum flow_batch_kind kind)
+/* `covered`: how many of the page's patients have a group of this kind. */
+static void cover(struct planner *p, const struct flow_batch *page, enum flow_batch_kind kind,
+                  uint32_t covered)
 {
 	uint32_t from = 0, n;
 
-	if (covered(p->s, page, kind) >= page->patients)
+	if (covered >= page->patients)
 		return;
 	while (p->room && p->n < p->cap && (n = gap(p->s, page, kind, &from))) {
 		if (n > p->s->limits.patients_per_batch)
@@ -156,15 +210,15 @@ static void cover(struct planner *p, const struct flow_batch *page, enum flow_ba
 
 static void cover_pages(struct planner *p)
 {
-	for (size_t i = 0; i < p->s->batch_count && p->room; i++) {
-		const struct flow_batch *b = &p->s->batches[i];
+	struct block block;
+	size_t from = 0;
 
-		if (!is_page(b->kind) || b->kind == FLOW_OBSERVATION_PAGE || !is_read(b))
-			continue;
-		if (b->kind == FLOW_ID_PAGE)
-			cover(p, b, FLOW_LOOKUP);
-		cover(p, b, FLOW_OBSERVATIONS);
-	}
+	while (p->room && block_fill(p->s, &from, &block))
+		for (size_t i = 0; i < block.n && p->room; i++) {
+			if (block.pages[i]->kind == FLOW_ID_PAGE)
+				cover(p, block.pages[i], FLOW_LOOKUP, block.looked_up[i]);
+			cover(p, block.pages[i], FLOW_OBSERVATIONS, block.observed[i]);
+		}
 }
 
 static bool all_final(const struct flow_state *s)
