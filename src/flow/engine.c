@@ -223,6 +223,18 @@ static bool is_batch_trouble(enum err_code code)
 	       code == ERR_LIMIT || code == ERR_DATA;
 }
 
+struct giving_up {
+	const struct flow_batch *batch;
+	const char *why;
+};
+
+static bool give_up(struct flow_work *w, struct flow_run *run, void *arg, struct err *err)
+{
+	const struct giving_up *g = arg;
+
+	return flow_store_batch_failed(w->conn, run, g->batch, g->why, err);
+}
+
 static bool run_batch(struct flow_work *w, struct flow_run *run, struct flow_batch *b,
                       struct err *err)
 {
@@ -243,8 +255,7 @@ static bool run_batch(struct flow_work *w, struct flow_run *run, struct flow_bat
 	}
 	if (ok || !is_batch_trouble(err->code) || atomic_load(&run->stop))
 		return ok;
-	if (!pg_conn_ready(w->conn, &e) ||
-	    !flow_store_batch_failed(w->conn, run, b, err->text, &e)) {
+	if (!flow_try_db(w, run, give_up, &(struct giving_up){b, err->text}, &e)) {
 		*err = e;
 		return false;
 	}

@@ -568,6 +568,10 @@ static bool read_group(struct reading *r, struct err *err)
 	res = pg_query(r->w->conn, sql_get("flow_group"), 4, params, err);
 	if (!res)
 		return false;
+	/* a group that is empty for whatever reason must not pass for one that was read */
+	ok = PQntuples(res) == (int)r->batch->patients ||
+	     err_set(err, ERR_DATA, "flow.read", "batch %u is of %u patients, but %d are known",
+	             r->batch->seq, r->batch->patients, PQntuples(res));
 	r->out->expected = r->batch->kind == FLOW_OBSERVATIONS ? 0 : -1;
 	for (int i = 0; ok && i < PQntuples(res); i++)
 		ok = r->batch->kind == FLOW_OBSERVATIONS
