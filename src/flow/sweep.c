@@ -16,7 +16,7 @@
 #include "fhir/map.h"
 #include "flow/internal.h"
 
-enum { IDS_MAX = 256 * 1024 * 1024, FEW = 10, LIST_TRIES = 3 };
+enum { IDS_MAX = 256 * 1024 * 1024, FEW = 10, LIST_TRIES = 3, STALE_PAGES = 10000 };
 
 struct ids {
 	struct buf json;
@@ -231,18 +231,33 @@ static bool hear_page(struct hearing *h, const struct fhir_history_page *page, s
 	       list_gone(h, "flow_left", &h->changed, err);
 }
 
+/* A list of pages must end: next links that lead in a circle bring nothing new. `known`: ids heard
+ * of before the page; `stale` counts pages in a row. */
+static bool goes_on(const struct idset *heard, size_t known, int *stale, struct err *err)
+{
+	*stale = heard->n > known ? 0 : *stale + 1;
+	return *stale < STALE_PAGES ||
+	       err_set(err, ERR_PROTOCOL, "flow.sweep",
+	               "%d pages in a row brought nothing new: the server's next links go in a "
+	               "circle",
+	               *stale);
+}
+
 /* *whole: the history gave as much as it said it has. */
 static bool hear_all(struct hearing *h, bool *whole, struct err *err)
 {
 	struct fhir_history_page page = {{{0}}, 0, 0};
 	char *next = NULL;
 	int64_t total = -1;
+	int stale = 0;
 	bool ok;
 
 	do {
+		size_t known = h->heard.n;
+
 		ok = flow_fhir_history(h->w, h->run, "Observation", h->run->since_us, next, &page,
 		                       err) &&
-		     hear_page(h, &page, err);
+		     hear_page(h, &page, err) && goes_on(&h->heard, known, &stale, err);
 		free(next);
 		next = NULL;
 		if (ok && page.page.total > total)
@@ -327,15 +342,18 @@ static bool list_once(struct flow_work *w, struct flow_run *run, int64_t *n, str
 	struct fhir_page page = {0}, next = {0};
 	struct idset heard = {0};
 	bool ok, added = true;
+	int stale = 0;
 
 	if (!forget_listed(w, run, err) ||
 	    !flow_search(w, run, "Observation", params, 2, &page, err))
 		return false;
 	for (;;) {
+		size_t known = heard.n;
+
 		for (size_t i = 0; i < page.count; i++)
 			if (page.entries[i].id.p)
 				idset_add(&heard, page.entries[i].id, &added);
-		ok = keep_ids(w, run, &page, err);
+		ok = keep_ids(w, run, &page, err) && goes_on(&heard, known, &stale, err);
 		if (!ok || !page.next)
 			break;
 		ok = flow_search_next(w, run, "Observation", page.next, &next, err);
