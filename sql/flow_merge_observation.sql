@@ -1,6 +1,7 @@
 -- Moves the renamed stage of a run into the table. $1 run id, $2 remap: write rows of the same version too.
 -- A row changes only when the incoming version is newer: later lastUpdated; at the same instant (or without one) another
--- versionId or other bytes. A tombstone of the same version comes back to life: the server has the resource.
+-- versionId or other bytes. A tombstone of the same version comes back to life: the server has the resource. When the zip code was
+-- loaded from another source before, a row from there gives way whatever its version is: versions and times compare within one source.
 MERGE INTO observation t
 USING (
     SELECT DISTINCT ON (id) *
@@ -15,6 +16,8 @@ WHEN MATCHED AND (
     OR s.last_updated IS NOT DISTINCT FROM t.last_updated
         AND (s.version_id IS DISTINCT FROM t.version_id OR s.content_hash IS DISTINCT FROM t.content_hash
             OR t.deleted_at IS NOT NULL OR $2::boolean)
+    OR EXISTS (SELECT FROM run r JOIN run o ON o.zip = r.zip AND o.source_url <> r.source_url AND o.phase <> 'look' WHERE r.id = $1::uuid)
+        AND (SELECT source_url FROM run WHERE id = t.run_id) IS DISTINCT FROM (SELECT source_url FROM run WHERE id = $1::uuid)
 ) THEN UPDATE SET
     version_id = s.version_id, last_updated = s.last_updated, content_hash = s.content_hash,
     patient_id = s.patient_id, encounter_id = s.encounter_id, status = s.status, category = s.category,

@@ -18,6 +18,7 @@
 #include "pg/pg_fixture.h"
 
 #define RUN "00000000-0000-7000-8000-000000000001"
+#define OTHER "00000000-0000-7000-8000-000000000002"
 #define STAGE "00000000000070008000000000000001"
 
 enum { LIMIT_MS = 60000 };
@@ -59,11 +60,40 @@ static void *merge(void *arg)
 	return NULL;
 }
 
+/* A run with a batch in its empty stage, in an empty database. */
+static void merging_init(struct merging *m, struct pg_conn *c)
+{
+	*m = (struct merging){.settings = {.clock = &clock_system, .retry = retry_default}};
+	m->work = (struct flow_work){.settings = &m->settings, .totals = &m->totals, .conn = c};
+	memcpy(m->run.id, RUN, sizeof RUN);
+	memcpy(m->run.zip, "02139", 6);
+	m->run.epoch = 1;
+	pthread_mutex_init(&m->run.lock, NULL);
+	pthread_cond_init(&m->run.changed, NULL);
+	sql(c, "DELETE FROM run; DELETE FROM patient; DELETE FROM patient_zip; DELETE FROM "
+	       "observation;"
+	       "INSERT INTO run (id, zip, source_url, mapping_version, kind, state, epoch) VALUES "
+	       "('" RUN "', '02139', 'http://source', 1, 'full', 'running', 1);"
+	       "INSERT INTO run_count (run_id, resource_type) VALUES ('" RUN "', 'Patient'), ('" RUN
+	       "', 'Observation');"
+	       "INSERT INTO batch (run_id, seq, kind, state) VALUES ('" RUN
+	       "', 1, 'patient_page', 'staged');"
+	       "DROP TABLE IF EXISTS stage.patient_" STAGE ", stage.observation_" STAGE ";"
+	       "CREATE TABLE stage.patient_" STAGE " (LIKE stage.patient);"
+	       "CREATE TABLE stage.observation_" STAGE " (LIKE stage.observation);");
+}
+
+static void merging_free(struct merging *m)
+{
+	pthread_cond_destroy(&m->run.changed);
+	pthread_mutex_destroy(&m->run.lock);
+}
+
 /* The other run inserts the patient after this one's MERGE has looked for it, and commits. */
 static void a_row_that_another_run_has_just_inserted(void **state)
 {
 	struct pg_conn *ours = pg_fixture_open(&db), *theirs = pg_fixture_open(&db);
-	struct merging m = {.settings = {.clock = &clock_system, .retry = retry_default}};
+	struct merging m;
 	int64_t waited = 0;
 	char waiting[128];
 	pthread_t thread;
@@ -72,23 +102,10 @@ static void a_row_that_another_run_has_just_inserted(void **state)
 	snprintf(waiting, sizeof waiting,
 	         "SELECT count(*) FROM pg_locks WHERE NOT granted AND pid = %d",
 	         pg_conn_backend_pid(ours));
-	m.work = (struct flow_work){.settings = &m.settings, .totals = &m.totals, .conn = ours};
-	memcpy(m.run.id, RUN, sizeof RUN);
-	memcpy(m.run.zip, "02139", 6);
-	m.run.epoch = 1;
-	pthread_mutex_init(&m.run.lock, NULL);
-	pthread_cond_init(&m.run.changed, NULL);
+	merging_init(&m, ours);
 	sql(ours,
-	    "INSERT INTO run (id, zip, source_url, mapping_version, kind, state, epoch) VALUES "
-	    "('" RUN "', '02139', 'http://source', 1, 'full', 'running', 1);"
-	    "INSERT INTO run_count (run_id, resource_type) VALUES ('" RUN "', 'Patient'), ('" RUN
-	    "', 'Observation');"
-	    "INSERT INTO batch (run_id, seq, kind, state) VALUES ('" RUN
-	    "', 1, 'patient_page', 'staged');"
-	    "CREATE TABLE stage.patient_" STAGE " (LIKE stage.patient);"
-	    "CREATE TABLE stage.observation_" STAGE " (LIKE stage.observation);"
 	    "INSERT INTO stage.patient_" STAGE " (id, version_id, last_updated, batch_seq, line) "
-	                                       "VALUES ('both', '1', '2024-01-01Z', 1, 1);");
+	    "VALUES ('both', '1', '2024-01-01Z', 1, 1)");
 	sql(theirs, "BEGIN; INSERT INTO patient (id, version_id, last_updated, run_id) VALUES "
 	            "('both', '1', '2024-01-01Z', '" RUN "')");
 	assert_int_equal(pthread_create(&thread, NULL, merge, &m), 0);
@@ -106,15 +123,46 @@ static void a_row_that_another_run_has_just_inserted(void **state)
 	assert_int_equal(
 	    number(ours, "SELECT unchanged FROM run_count WHERE resource_type = 'Patient'"), 1);
 	assert_int_equal(number(ours, "SELECT count(*) FROM batch WHERE state = 'merged'"), 1);
-	pthread_cond_destroy(&m.run.changed);
-	pthread_mutex_destroy(&m.run.lock);
+	merging_free(&m);
 	pg_conn_close(theirs);
 	pg_conn_close(ours);
+}
+
+/* Versions and times compare within one source: a server that the zip code is loaded from now has
+ * the same ids, but is older. */
+static void a_row_from_another_source_gives_way(void **state)
+{
+	struct pg_conn *c = pg_fixture_open(&db);
+	struct merging m;
+
+	(void)state;
+	merging_init(&m, c);
+	sql(c,
+	    "INSERT INTO run (id, zip, source_url, mapping_version, kind, state, phase) VALUES "
+	    "('" OTHER "', '02139', 'http://other', 1, 'full', 'completed', 'done');"
+	    "INSERT INTO patient (id, version_id, last_updated, city, run_id) VALUES "
+	    "('one', '9', '2030-01-01Z', 'there', '" OTHER "');"
+	    "INSERT INTO observation (id, version_id, last_updated, status, code, run_id) VALUES "
+	    "('one', '9', '2030-01-01Z', 'final', 'there', '" OTHER "');"
+	    "INSERT INTO stage.patient_" STAGE
+	    " (id, version_id, last_updated, city, batch_seq, line) VALUES "
+	    "('one', '1', '2020-01-01Z', 'here', 1, 1);"
+	    "INSERT INTO stage.observation_" STAGE
+	    " (id, version_id, last_updated, status, code, batch_seq, line) VALUES "
+	    "('one', '1', '2020-01-01Z', 'final', 'here', 1, 2);");
+	merge(&m);
+	if (!m.ok)
+		fail_msg("%s", m.err.text);
+	assert_int_equal(number(c, "SELECT count(*) FROM patient WHERE city = 'here'"), 1);
+	assert_int_equal(number(c, "SELECT count(*) FROM observation WHERE code = 'here'"), 1);
+	merging_free(&m);
+	pg_conn_close(c);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(a_row_from_another_source_gives_way),
 	    cmocka_unit_test(a_row_that_another_run_has_just_inserted),
 	};
 	struct pg_conn *c;
