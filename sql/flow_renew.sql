@@ -2,4 +2,4 @@
 UPDATE run SET lease_until = clock_timestamp() + $3::bigint * interval '1 millisecond'
 FROM unnest($1::uuid[], $2::bigint[]) AS mine (id, epoch)
 WHERE run.id = mine.id AND run.epoch = mine.epoch AND run.state = 'running'
-RETURNING run.id::text, run.cancel_requested
+RETURNING run.id::text, run.cancel_requested, run.epoch

@@ -3,12 +3,14 @@
 
 struct pg_options database_options(const struct config *config, const char *application_name)
 {
+	int64_t ms = config_ms(config, OPT_DATABASE_TIMEOUT);
+
 	return (struct pg_options){
 	    .url = config_is_set(config, OPT_DATABASE_URL) ? config_str(config, OPT_DATABASE_URL)
 	                                                   : NULL,
 	    .application_name = application_name,
-	    .statement_timeout_ms = config_ms(config, OPT_DATABASE_TIMEOUT),
+	    .statement_timeout_ms = ms,
 	    /* the server ends a statement first; this is for a server that is gone */
-	    .answer_timeout_ms = config_ms(config, OPT_DATABASE_TIMEOUT) + 30000,
+	    .answer_timeout_ms = ms + (ms / 2 < 30000 ? ms / 2 : 30000),
 	};
 }

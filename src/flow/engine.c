@@ -248,10 +248,6 @@ static bool run_batch(struct flow_work *w, struct flow_run *run, struct flow_bat
 	if (ok) {
 		ok = flow_stage(w, run, b, &landed, err);
 		flow_landed_free(&landed);
-	} else if (err->code == ERR_CONFLICT && strncmp(err->where, "land", 4) == 0) {
-		/* another owner landed it between our look and our link: it is there now */
-		ok = flow_read(w, run, b, &landed, err) && flow_stage(w, run, b, &landed, err);
-		flow_landed_free(&landed);
 	}
 	if (ok || !is_batch_trouble(err->code) || atomic_load(&run->stop))
 		return ok;
@@ -316,6 +312,12 @@ static bool run_task(struct flow_engine *e, struct flow_work *w, struct flow_run
 	               "an action that this engine does not know");
 }
 
+static bool load_batches(struct flow_work *w, struct flow_run *run, void *arg, struct err *err)
+{
+	(void)run;
+	return flow_store_load_batches(w->conn, arg, err);
+}
+
 /* What a merge has merged stands in the database: batches may have been staged while it went on. */
 static bool reload_states(struct flow_engine *e, struct flow_work *w, struct flow_run *run,
                           struct err *err)
@@ -323,7 +325,7 @@ static bool reload_states(struct flow_engine *e, struct flow_work *w, struct flo
 	struct flow_run copy = {.batches = NULL};
 
 	memcpy(copy.id, run->id, sizeof copy.id);
-	if (!pg_conn_ready(w->conn, err) || !flow_store_load_batches(w->conn, &copy, err))
+	if (!flow_try_db(w, run, load_batches, &copy, err))
 		return false;
 	pthread_mutex_lock(&e->lock);
 	for (size_t i = 0; i < copy.batch_count; i++) {
@@ -501,6 +503,8 @@ static bool open_connection(struct flow_engine *e, const char *what, struct pg_c
 
 	snprintf(name, sizeof name, "fhirline %s", what);
 	options.application_name = name;
+	/* a process that hangs in a transaction must not hold up who takes its run over */
+	options.idle_transaction_ms = e->settings.lease_ms;
 	options.bulk = true;
 	*conn = pg_conn_open(&options, err);
 	return *conn != NULL;
@@ -559,6 +563,7 @@ static void job_add(struct flow_engine *e, struct flow_run *run)
 		return;
 	}
 	job->run = run;
+	flow_crash_point("after_load");
 	pthread_mutex_lock(&e->lock);
 	e->jobs[e->job_count++] = job;
 	advance(e, job);
@@ -567,11 +572,12 @@ static void job_add(struct flow_engine *e, struct flow_run *run)
 	         LOG_STR("kind", run->incremental ? "incremental" : "full"));
 }
 
-/* A run whose phase is past LOOK goes on from its batches; landing's leftovers of a former owner
- * go. */
+/* A run whose phase is past LOOK goes on from its batches. What a former owner has left goes: its
+ * sessions that hold the run's stage, or a merge would wait for them, and its temporary files. */
 static bool prepare(struct flow_engine *e, struct pg_conn *c, struct flow_run *run, struct err *err)
 {
-	return land_sweep(e->settings.land, run->zip, run->id, err) && flow_store_load(c, run, err);
+	return flow_store_evict(c, run, err) &&
+	       land_sweep(e->settings.land, run->zip, run->id, err) && flow_store_load(c, run, err);
 }
 
 /* Runs of a process that died on this machine need not wait for their leases to run out. */
@@ -608,6 +614,7 @@ static bool claim(struct flow_engine *e, struct pg_conn *c)
 			log_err(LOG_WARN, "cannot look for runs", &err);
 		return false;
 	}
+	flow_crash_point("after_claim");
 	if (!prepare(e, c, run, &err)) {
 		log_err(LOG_WARN, "cannot take a run up", &err);
 		run->failure = err;
@@ -625,7 +632,8 @@ static bool claim(struct flow_engine *e, struct pg_conn *c)
 static void apply_renewal(struct flow_engine *e, struct flow_run *run, const PGresult *res)
 {
 	for (int r = 0; r < PQntuples(res); r++) {
-		if (!str_is(pg_str(res, r, 0), run->id))
+		/* an earlier job of ours may have lost the run to a later one */
+		if (!str_is(pg_str(res, r, 0), run->id) || pg_int(res, r, 2) != run->epoch)
 			continue;
 		if (pg_bool(res, r, 1) && !run->cancel_requested) {
 			run->cancel_requested = true;
@@ -675,6 +683,7 @@ static void renew(struct flow_engine *e, struct pg_conn *c)
 		params[1] = epochs.p;
 		params[2] = lease;
 		res = pg_query(c, sql_get("flow_renew"), 3, params, &err);
+		flow_crash_point("after_renew");
 		if (!res)
 			log_err(LOG_WARN, "leases could not be renewed", &err);
 	}
@@ -752,6 +761,7 @@ static void release_all(struct flow_engine *e, struct pg_conn *c)
 {
 	struct err err;
 
+	flow_crash_point("before_release");
 	for (size_t i = 0; c && i < e->job_count; i++)
 		if (!e->jobs[i]->gone && !e->jobs[i]->run->lost && pg_conn_ready(c, &err) &&
 		    !flow_store_release(c, e->jobs[i]->run, &err))
@@ -786,6 +796,7 @@ static void *control(void *arg)
 	for (int i = 0; i < e->worker_count; i++)
 		pthread_join(e->workers[i], NULL);
 	release_all(e, c);
+	flow_crash_point("after_release");
 	pg_conn_close(c);
 	return NULL;
 }

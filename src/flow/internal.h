@@ -85,6 +85,10 @@ bool flow_try_source(struct flow_work *w, struct flow_run *run, flow_try_fn fn, 
 bool flow_try_db(struct flow_work *w, struct flow_run *run, flow_try_fn fn, void *arg,
                  struct err *err);
 
+/* Rows of sql/<name>.sql, read outside of a transaction, with retries. NULL on error. */
+PGresult *flow_query(struct flow_work *w, struct flow_run *run, const char *name, int n,
+                     const char *const *params, struct err *err);
+
 /* Sleeps unless the run must stop. */
 void flow_run_wait(struct flow_run *run, int64_t ms);
 bool flow_run_stopped(struct flow_run *run,
@@ -112,6 +116,8 @@ struct flow_run *flow_store_claim(struct pg_conn *c, const struct flow_settings 
                                   const char *owner,
                                   struct err *err); /* NULL with
                                                      * err->code ERR_NOT_FOUND: nothing to do */
+/* Ends the sessions of a former owner that still hold the run's stage tables. */
+bool flow_store_evict(struct pg_conn *c, const struct flow_run *run, struct err *err);
 bool flow_store_load(struct pg_conn *c, struct flow_run *run,
                      struct err *err); /* batches and known ids */
 bool flow_store_load_batches(struct pg_conn *c, struct flow_run *run, struct err *err);
@@ -201,7 +207,7 @@ bool flow_merge(struct flow_work *w, struct flow_run *run, struct err *err);
 bool flow_sweep(struct flow_work *w, struct flow_run *run, struct err *err);
 bool flow_reconcile(struct flow_work *w, struct flow_run *run, struct err *err); /* ends the run */
 
-/* Named points at which a test ends the process (-Dcrash_points=true, FHIRLINE_CRASH_AT=name[:n]);
+/* Named points at which a test ends or holds the process (-Dcrash_points=true; crash.c tells how);
  * nothing otherwise. */
 #ifdef FHIRLINE_CRASH_POINTS
 void flow_crash_point(const char *name);

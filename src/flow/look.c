@@ -90,8 +90,10 @@ static bool look_once(struct flow_work *w, struct flow_run *run, void *arg, stru
 	    write_down(w, run, l, err) && expect(w, run, l->expected, err) &&
 	    flow_store_fence(w->conn, run, err)) {
 		flow_crash_point("in_look");
-		if (pg_commit(w->conn, err))
+		if (pg_commit(w->conn, err)) {
+			flow_crash_point("after_look");
 			return true;
+		}
 	}
 	pg_rollback(w->conn);
 	return false;

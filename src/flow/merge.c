@@ -68,8 +68,11 @@ static bool turn(struct flow_work *w, const struct flow_run *run, struct err *er
 		return false;
 	if (script(w, run, "flow_stage_turn", err) &&
 	    pg_exec(w->conn, sql_get("flow_batches_merging"), 1, params, NULL, err) &&
-	    flow_store_fence(w->conn, run, err) && pg_commit(w->conn, err))
-		return true;
+	    flow_store_fence(w->conn, run, err)) {
+		flow_crash_point("in_turn");
+		if (pg_commit(w->conn, err))
+			return true;
+	}
 	pg_rollback(w->conn);
 	return false;
 }

@@ -248,7 +248,7 @@ static bool take_changed(struct reading *r, const struct fhir_page *page, bool *
 	{
 		const char *params[] = {r->run->zip, subjects.p};
 
-		res = pg_query(r->w->conn, sql_get("flow_unknown"), 2, params, err);
+		res = flow_query(r->w, r->run, "flow_unknown", 2, params, err);
 	}
 	if (!res)
 		goto out;
@@ -374,7 +374,7 @@ static bool is_newcomer(struct reading *r, struct str id, bool *is, struct err *
 static bool keep_unknown(struct reading *r, struct err *err)
 {
 	const char *params[] = {r->run->zip, r->out->ids};
-	PGresult *res = pg_query(r->w->conn, sql_get("flow_unknown"), 2, params, err);
+	PGresult *res = flow_query(r->w, r->run, "flow_unknown", 2, params, err);
 	bool ok = true, wanted = true;
 
 	if (!res)
@@ -565,7 +565,7 @@ static bool read_group(struct reading *r, struct err *err)
 	snprintf(seq, sizeof seq, "%u", r->batch->page_seq);
 	snprintf(first, sizeof first, "%u", r->batch->first);
 	snprintf(patients, sizeof patients, "%u", r->batch->patients);
-	res = pg_query(r->w->conn, sql_get("flow_group"), 4, params, err);
+	res = flow_query(r->w, r->run, "flow_group", 4, params, err);
 	if (!res)
 		return false;
 	/* a group that is empty for whatever reason must not pass for one that was read */
@@ -620,6 +620,21 @@ static bool remember_given(struct reading *r, struct err *err)
 	return ok;
 }
 
+/* Another owner has landed it between our look and our link: what is there counts. What we have
+ * read gave the same ids. */
+static bool take_theirs(struct reading *r, const char *name, struct err *err)
+{
+	bool found = false;
+
+	flow_landed_free(r->out);
+	*r->out = (struct flow_landed){.expected = -1, .seen_until_us = INT64_MIN};
+	if (!find_landed(r->w, name, r->out, &found, err))
+		return false;
+	return found ||
+	       err_set(err, ERR_CONFLICT, "flow.fence",
+	               "run %s has another owner now, who swept what we wrote", r->run->id);
+}
+
 bool flow_read(struct flow_work *w, struct flow_run *run, const struct flow_batch *b,
                struct flow_landed *out, struct err *err)
 {
@@ -628,8 +643,6 @@ bool flow_read(struct flow_work *w, struct flow_run *run, const struct flow_batc
 	char name[sizeof l.object.name];
 	bool found = false, ok;
 
-	if (!pg_conn_ready(w->conn, err))
-		return false;
 	if (b->kind != FLOW_ID_PAGE) {
 		land_object_name(name, run->zip, run->id, object_type(b->kind), (int)b->seq);
 		if (!find_landed(w, name, &l, &found, err))
@@ -640,6 +653,8 @@ bool flow_read(struct flow_work *w, struct flow_run *run, const struct flow_batc
 			return false;
 	}
 	ok = found ? remember_given(&r, err) : read_and_land(&r, err);
+	if (!ok && err->code == ERR_CONFLICT && strncmp(err->where, "land", 4) == 0)
+		ok = take_theirs(&r, name, err);
 	land_abort(r.writer);
 	buf_free(&r.ids);
 	if (ok)

@@ -173,8 +173,10 @@ static bool reconcile_once(struct flow_work *w, struct flow_run *run, void *arg,
 	if (write_down(w, run, r, err) &&
 	    flow_store_end_open(w->conn, run, r->complete ? "completed" : "incomplete", err)) {
 		flow_crash_point("before_end");
-		if (pg_commit(w->conn, err))
+		if (pg_commit(w->conn, err)) {
+			flow_crash_point("after_end");
 			return true;
+		}
 	}
 	pg_rollback(w->conn);
 	return false;

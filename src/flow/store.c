@@ -246,6 +246,17 @@ static bool load_given(struct pg_conn *c, struct flow_run *run, struct err *err)
 	       err_set(err, ERR_NOMEM, "flow.load", "out of memory for the run's patient ids");
 }
 
+bool flow_store_evict(struct pg_conn *c, const struct flow_run *run, struct err *err)
+{
+	char *stage = pg_sql_stage("{stage}", run->id, err);
+	const char *params[] = {stage};
+	PGresult *res = stage ? pg_query(c, sql_get("flow_evict"), 1, params, err) : NULL;
+
+	PQclear(res);
+	free(stage);
+	return res != NULL;
+}
+
 bool flow_store_load(struct pg_conn *c, struct flow_run *run, struct err *err)
 {
 	return flow_store_load_batches(c, run, err) && load_given(c, run, err);

@@ -12,6 +12,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "fhir/map.h"
 #include "flow/internal.h"
@@ -512,14 +513,17 @@ static bool apply(struct flow_work *w, struct flow_run *run, void *arg, struct e
 	     (apply_observations(w, run, s, err) && apply_patients(w, run, s, err))) &&
 	    write_counts(w, run, s, err) && flow_store_fence(w->conn, run, err)) {
 		flow_crash_point("in_sweep");
-		if (pg_commit(w->conn, err))
+		if (pg_commit(w->conn, err)) {
+			flow_crash_point("after_sweep");
 			return true;
+		}
 	}
 	pg_rollback(w->conn);
 	return false;
 }
 
-static bool find_out(struct flow_work *w, struct flow_run *run, struct sweeping *s, struct err *err)
+static bool look_for_gone(struct flow_work *w, struct flow_run *run, struct sweeping *s,
+                          struct err *err)
 {
 	const char *params[] = {run->zip};
 	int64_t patients, observations;
@@ -529,7 +533,7 @@ static bool find_out(struct flow_work *w, struct flow_run *run, struct sweeping 
 	if (!run->track_seen || !all_read(run))
 		return true; /* a first load: nothing can be gone; a broken one: nothing is known to
 		                be gone */
-	if (!pg_conn_ready(w->conn, err) || !nothing_missing(w, run, &none, err))
+	if (!nothing_missing(w, run, &none, err))
 		return false;
 	if (!none)
 		return true;
@@ -545,15 +549,31 @@ static bool find_out(struct flow_work *w, struct flow_run *run, struct sweeping 
 	return s->refused || look_for_observations(w, run, s, observations, err);
 }
 
+static void forget(struct sweeping *s)
+{
+	buf_free(&s->gone.json);
+	buf_free(&s->deleted.json);
+	buf_free(&s->listed.json);
+	*s = (struct sweeping){.gone = {BUF_INIT(IDS_MAX), 0},
+	                       .deleted = {BUF_INIT(IDS_MAX), 0},
+	                       .listed = {BUF_INIT(IDS_MAX), 0}};
+}
+
+/* A lost connection to the database: all is looked for anew. The source has had its retries. */
+static bool find_out(struct flow_work *w, struct flow_run *run, void *arg, struct err *err)
+{
+	forget(arg);
+	if (look_for_gone(w, run, arg, err))
+		return true;
+	err->retryable = err->retryable && strncmp(err->where, "pg", 2) == 0;
+	return false;
+}
+
 bool flow_sweep(struct flow_work *w, struct flow_run *run, struct err *err)
 {
-	struct sweeping s = {.gone = {BUF_INIT(IDS_MAX), 0},
-	                     .deleted = {BUF_INIT(IDS_MAX), 0},
-	                     .listed = {BUF_INIT(IDS_MAX), 0}};
-	bool ok = find_out(w, run, &s, err) && flow_try_db(w, run, apply, &s, err);
+	struct sweeping s = {.refused = false};
+	bool ok = flow_try_db(w, run, find_out, &s, err) && flow_try_db(w, run, apply, &s, err);
 
-	buf_free(&s.gone.json);
-	buf_free(&s.deleted.json);
-	buf_free(&s.listed.json);
+	forget(&s);
 	return ok;
 }

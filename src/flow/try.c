@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <limits.h>
 #include <time.h>
 
 #include "flow/internal.h"
+
+/* A database that is away comes back, or nothing goes on: it is asked often, and until the policy's
+ * deadline. */
+enum { DB_CAP_MS = 2000 };
 
 bool flow_run_stopped(struct flow_run *run, struct err *err)
 {
@@ -39,8 +44,10 @@ static bool attempt_source(struct flow_work *w, struct flow_run *run, flow_try_f
 
 	if (!gate_enter(w->gate, run->tag, &run->stop, err))
 		return false;
+	flow_crash_point("before_request");
 	began = clock_mono_ms(clock);
 	ok = fn(w, run, arg, err);
+	flow_crash_point("after_request");
 	gate_leave(w->gate, ok ? NULL : err, clock_mono_ms(clock) - began);
 	atomic_fetch_add(&w->totals->requests, 1);
 	if (!ok && err->code != ERR_CANCELLED)
@@ -59,7 +66,12 @@ static bool try_until(struct flow_work *w, struct flow_run *run, flow_try_fn fn,
 {
 	const struct clock *clock = w->settings->clock;
 	int64_t began = clock_mono_ms(clock), delay;
+	struct retry_policy policy = w->settings->retry;
 
+	if (!source) {
+		policy.max_attempts = INT_MAX;
+		policy.cap_ms = DB_CAP_MS;
+	}
 	for (int attempts = 1;; attempts++) {
 		struct err e = {0};
 
@@ -69,8 +81,8 @@ static bool try_until(struct flow_work *w, struct flow_run *run, flow_try_fn fn,
 			return true;
 		if (flow_run_stopped(run, err))
 			return false;
-		if (retry_decide(&w->settings->retry, &e, attempts, clock_mono_ms(clock) - began,
-		                 &w->rng, &delay) == RETRY_GIVE_UP) {
+		if (retry_decide(&policy, &e, attempts, clock_mono_ms(clock) - began, &w->rng,
+		                 &delay) == RETRY_GIVE_UP) {
 			*err = e;
 			if (e.retryable)
 				err_prefix(err, "given up after %d attempts", attempts);
@@ -91,6 +103,30 @@ bool flow_try_db(struct flow_work *w, struct flow_run *run, flow_try_fn fn, void
                  struct err *err)
 {
 	return try_until(w, run, fn, arg, false, err);
+}
+
+struct query {
+	const char *name;
+	int n;
+	const char *const *params;
+	PGresult *res;
+};
+
+static bool do_query(struct flow_work *w, struct flow_run *run, void *arg, struct err *err)
+{
+	struct query *q = arg;
+
+	(void)run;
+	q->res = pg_query(w->conn, sql_get(q->name), q->n, q->params, err);
+	return q->res != NULL;
+}
+
+PGresult *flow_query(struct flow_work *w, struct flow_run *run, const char *name, int n,
+                     const char *const *params, struct err *err)
+{
+	struct query q = {name, n, params, NULL};
+
+	return flow_try_db(w, run, do_query, &q, err) ? q.res : NULL;
 }
 
 /* One request's arguments, whichever it is. */

@@ -135,13 +135,13 @@ static bool check_server(struct pg_conn *c, struct err *err)
 
 static bool set_session(struct pg_conn *c, struct err *err)
 {
-	char sql[320];
+	char sql[400];
 
 	snprintf(
 	    sql, sizeof sql,
 	    "SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'; SET client_min_messages = warning; "
-	    "SET statement_timeout = %lld%s",
-	    (long long)c->statement_timeout_ms,
+	    "SET statement_timeout = %lld; SET idle_in_transaction_session_timeout = %lld%s",
+	    (long long)c->statement_timeout_ms, (long long)c->idle_transaction_ms,
 	    c->bulk ? "; SET work_mem = '64MB'; SET jit = off" : "");
 	return pg_exec_script(c, sql, err);
 }
@@ -179,6 +179,7 @@ static bool copy_options(struct pg_conn *c, const struct pg_options *o)
 	c->application_name = strdup(o->application_name ? o->application_name : "fhirline");
 	c->connect_timeout_ms = o->connect_timeout_ms;
 	c->statement_timeout_ms = o->statement_timeout_ms;
+	c->idle_transaction_ms = o->idle_transaction_ms;
 	c->answer_timeout_ms = o->answer_timeout_ms;
 	c->bulk = o->bulk;
 	return c->application_name && (c->url || !o->url);

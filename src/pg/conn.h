@@ -10,13 +10,13 @@
  * values; and for SQLSTATE class 22 without what the message quotes, which is the value that could
  * not be read). A unique violation (23505) is ERR_CONFLICT. A statement ended by pg_conn_cancel()
  * is ERR_CANCELLED, one ended by statement_timeout_ms, answer_timeout_ms or connect_timeout_ms is
- * ERR_TIMEOUT and retryable. Retryable are lost connections (class 08, 57P01–57P03), serialization
- * failures and deadlocks (40001, 40P01), lock time-outs (55P03), too many connections (53300); a
- * full disk (53100) is retryable too. A connection that was lost is opened again by the next
- * pg_conn_ready(); until then every call on it fails (retryable). Connecting fails retryably when
- * the server may still come (refused, starting up, name not resolved for now), finally when only a
- * person can help (wrong password, no such database); the text says what to correct and never has
- * the password.
+ * ERR_TIMEOUT and retryable. Retryable are lost connections (class 08, 25P03, 57P01–57P03),
+ * serialization failures and deadlocks (40001, 40P01), lock time-outs (55P03), too many connections
+ * (53300); a full disk (53100) is retryable too. A connection that was lost is opened again by the
+ * next pg_conn_ready(); until then every call on it fails (retryable). Connecting fails retryably
+ * when the server may still come (refused, starting up, name not resolved for now), finally when
+ * only a person can help (wrong password, no such database); the text says what to correct and
+ * never has the password.
  */
 #ifndef FHIRLINE_PG_CONN_H
 #define FHIRLINE_PG_CONN_H
@@ -35,9 +35,11 @@ struct pg_options {
 	const char *application_name; /* seen in pg_stat_activity. Copied */
 	int64_t connect_timeout_ms;   /* 0: 10 s */
 	int64_t statement_timeout_ms; /* 0: none; set in the session */
+	int64_t idle_transaction_ms;  /* the server ends a session that leaves a transaction open
+	                                 and says nothing for so long; 0: never */
 	int64_t answer_timeout_ms;    /* how long to wait for an answer on the wire before the
 	                                 connection is given up; 0: for ever */
-	bool bulk; /* for loading: 64 MB to sort in, and no JIT */
+	bool bulk;                    /* for loading: 64 MB to sort in, and no JIT */
 };
 
 /* Opens and checks: server version 15 or newer, UTF8 database. Sets TimeZone=UTC, and

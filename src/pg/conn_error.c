@@ -27,6 +27,7 @@ static const struct hint state_hints[] = {
     {"53100", true, "the database's disk is full; make room there"},
     {"53300", true, "too many connections; raise max_connections or start fewer processes"},
     {"08", true, NULL},
+    {"25P03", true, NULL},
     {"57P01", true, NULL},
     {"57P02", true, NULL},
     {"57P03", true, NULL},
@@ -100,7 +101,7 @@ bool pg_conn_result_error(struct pg_conn *c, const PGresult *res, struct err *er
 		copy_unquoted(primary, text, sizeof text);
 	else
 		snprintf(text, sizeof text, "%s", primary);
-	if (state_is(state, "57P0") || state_is(state, "08"))
+	if (state_is(state, "57P0") || state_is(state, "08") || state_is(state, "25P03"))
 		pg_conn_lose(c);
 	if (state_is(state, "57014"))
 		return ended_error(c, text, err);
@@ -145,6 +146,8 @@ static const struct hint connect_hints[] = {
     {"No route to host", true, "there is no route to it"},
     {"unreachable", true, "there is no route to it"},
     {"server closed the connection", true, "it closed the connection"},
+    {"reset by peer", true, "the connection was cut"},
+    {"Broken pipe", true, "the connection was cut"},
 };
 
 static bool only_of(const char *s, const char *also)

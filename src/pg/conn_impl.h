@@ -18,6 +18,7 @@ struct pg_conn {
 	char *application_name;
 	int64_t connect_timeout_ms;
 	int64_t statement_timeout_ms;
+	int64_t idle_transaction_ms;
 	int64_t answer_timeout_ms;
 	bool lost;
 	bool in_copy;
