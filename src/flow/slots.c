@@ -13,6 +13,9 @@
 #define SESSION_STATEMENT_MS 15000
 #define SESSION_ANSWER_MS 20000
 
+/* How often who is hungry looks for holders that hang. */
+#define EVICT_MS 2000
+
 struct slots {
 	struct share share;
 	struct pg_options options; /* url and application_name are ours */
@@ -21,6 +24,7 @@ struct slots {
 	char pid[16];         /* of the session, also of a lost one; "" for none */
 	char began[64];
 	char class[16];
+	int64_t evicted_ms; /* when it last looked for holders that hang */
 	bool mine[SLOTS_MAX + 1];
 };
 
@@ -64,10 +68,28 @@ static bool slots_announce(struct slots *s, int number, bool on, bool *flag, str
 	return true;
 }
 
+/* A process that is stopped, or cut off without its connection having noticed, keeps its slots:
+ * whoever is hungry takes them from it by ending its session. A live holder talks every
+ * SHARE_SURVEY_MS. */
+static bool slots_evict(struct slots *s, int64_t now_ms, struct err *err)
+{
+	const char *params[] = {s->class};
+	PGresult *res;
+
+	if (!s->share.hungry || now_ms - s->evicted_ms < EVICT_MS)
+		return true;
+	s->evicted_ms = now_ms;
+	res = pg_query(s->conn, sql_get("gate_evict"), 1, params, err);
+	PQclear(res);
+	return res != NULL;
+}
+
 static bool slots_survey(struct slots *s, int64_t now_ms, struct err *err)
 {
 	const char *params[] = {s->class};
-	PGresult *res = pg_query(s->conn, sql_get("gate_survey"), 1, params, err);
+	PGresult *res = slots_evict(s, now_ms, err)
+	                    ? pg_query(s->conn, sql_get("gate_survey"), 1, params, err)
+	                    : NULL;
 
 	if (!res)
 		return false;

@@ -9,6 +9,8 @@
  * that has requests, or had some within the last second; SLOTS_HUNGRY and SLOTS_WANTING by one that
  * has requests waiting and too few slots (share.h).
  *
+ * A holder that has said nothing for ten seconds hangs: its session is ended by one who is hungry.
+ *
  * How many slots this process should have is decided in share.h.
  *
  * Not through a pooler that shares sessions between clients (pgbouncer in transaction mode):

@@ -11,7 +11,9 @@ disturbed world:
 - no stage table is left, and the landing zone holds the objects of the batches and manifests, and nothing else.
 """
 import atexit
+import concurrent.futures
 import functools
+import threading
 import urllib.parse
 
 import harness
@@ -19,6 +21,7 @@ from harness import *
 
 _of_all_tests = harness._cleanup
 atexit.register(_of_all_tests.close)
+_one_at_a_time = threading.Lock()
 
 ZIP = "02139"
 TYPES = ("Patient", "Observation")
@@ -40,12 +43,26 @@ def _migrated():
 
 def another_database():
     """A new database with our tables: a copy of one, which is faster than migrating each."""
-    url = new_database(migrate=False)
-    name = urllib.parse.urlsplit(url).path[1:]
-    template = _migrated()
-    psql(server_url(), f"DROP DATABASE {name}")
-    psql(server_url(), f"CREATE DATABASE {name} TEMPLATE {template}")
+    with _one_at_a_time:
+        template = _migrated()
+        url = new_database(migrate=False)
+        name = urllib.parse.urlsplit(url).path[1:]
+        psql(server_url(), f"DROP DATABASE {name}")
+        psql(server_url(), f"CREATE DATABASE {name} TEMPLATE {template}")
     return url
+
+
+def several(function, items, at_once=3):
+    """Calls the function for each; most of them wait most of the time, so several are under way at once."""
+    def one(item):
+        try:
+            function(item)
+        except Failed as why:
+            raise Failed(f"{item}: {why}") from why
+
+    with concurrent.futures.ThreadPoolExecutor(at_once) as pool:
+        for done in [pool.submit(one, item) for item in items]:
+            done.result()
 
 
 def crash_binary():
