@@ -198,7 +198,7 @@ bool flow_chain_load(struct flow_work *w, struct flow_run *run, const struct flo
 	if (b->page_seq == 0)
 		return count_all(w, run, chain, &chain->before, err);
 	snprintf(seq, sizeof seq, "%u", b->page_seq);
-	res = pg_query(w->conn, sql_get("flow_page"), 2, params, err);
+	res = flow_query(w, run, "flow_page", 2, params, err);
 	if (!res)
 		return false;
 	if (PQntuples(res) == 1) {

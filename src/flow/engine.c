@@ -318,6 +318,21 @@ static bool load_batches(struct flow_work *w, struct flow_run *run, void *arg, s
 	return flow_store_load_batches(w->conn, arg, err);
 }
 
+/* A batch that stands as staged here and as pending in the database has lost its commit: a server
+ * that is not durable came back. It is staged again, from its object. */
+static void take_states(struct flow_run *run, const struct flow_run *stored)
+{
+	for (size_t i = 0; i < stored->batch_count; i++) {
+		const struct flow_batch *s = &stored->batches[i];
+		struct flow_batch *b = batch_find(run, s->seq);
+
+		if (b && (s->state == FLOW_MERGED || s->state == FLOW_MERGING))
+			*b = *s;
+		else if (b && b->state == FLOW_STAGED && s->state == FLOW_PENDING && b->settled)
+			b->state = FLOW_PENDING;
+	}
+}
+
 /* What a merge has merged stands in the database: batches may have been staged while it went on. */
 static bool reload_states(struct flow_engine *e, struct flow_work *w, struct flow_run *run,
                           struct err *err)
@@ -325,16 +340,14 @@ static bool reload_states(struct flow_engine *e, struct flow_work *w, struct flo
 	struct flow_run copy = {.batches = NULL};
 
 	memcpy(copy.id, run->id, sizeof copy.id);
+	pthread_mutex_lock(&e->lock);
+	for (size_t i = 0; i < run->batch_count; i++)
+		run->batches[i].settled = run->batches[i].state == FLOW_STAGED;
+	pthread_mutex_unlock(&e->lock);
 	if (!flow_try_db(w, run, load_batches, &copy, err))
 		return false;
 	pthread_mutex_lock(&e->lock);
-	for (size_t i = 0; i < copy.batch_count; i++) {
-		struct flow_batch *b = batch_find(run, copy.batches[i].seq);
-
-		if (b &&
-		    (copy.batches[i].state == FLOW_MERGED || copy.batches[i].state == FLOW_MERGING))
-			*b = copy.batches[i];
-	}
+	take_states(run, &copy);
 	pthread_mutex_unlock(&e->lock);
 	free(copy.batches);
 	return true;

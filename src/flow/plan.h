@@ -58,6 +58,7 @@ struct flow_batch {
 	                      read whole (once STAGED) */
 	uint64_t rows;     /* staged rows */
 	bool more;         /* pages: there is a next one (once STAGED) */
+	bool settled; /* the engine's: STAGED before it looked at the database; not the plan's */
 };
 
 enum flow_phase {
