@@ -1,5 +1,5 @@
 # The usual things. Everything else is Meson and Ninja: `meson setup build && ninja -C build`.
-.PHONY: help build run test check bench format clean
+.PHONY: help build run test check soak bench format clean
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' Makefile
 build: ## build/fhirline
@@ -10,6 +10,8 @@ test: ## every test, real servers included
 	@tools/setup --tests --browser && tests/run
 check: ## the quick loop: house rules and unit tests
 	@tools/setup --tests && tests/run --quick
+soak: ## half an hour of random runs, kills and faults
+	@tools/setup --tests && tests/soak/soak
 bench: build ## every benchmark in its short form
 	@for b in bench/*/run; do [ ! -x "$$b" ] || "$$b" --short || exit 1; done
 format: ## clang-format on all C files

@@ -194,7 +194,7 @@ def landed_before(world):
     """What has landed in the newest run: patients whose observations are in an object, and URLs of pages that are. To be called
     while nobody works on the run."""
     run_id, state = world.run()
-    if state in ("completed", "incomplete"):
+    if state in ("completed", "incomplete", None):
         return set(), set()  # the same command begins a new run
     seqs = {int(m.group(2)): m.group(1) for p in world.landing.rglob("*.ndjson.zst")
             if (m := re.fullmatch(r"(patient|observation)-(\d+)\.ndjson\.zst", p.name)) and f"run={run_id}" in str(p)}
