@@ -1,13 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * internal.h: what the files of src/flow/ share. docs/FLOW.md tells how they work together.
- *
- *   engine.c    threads: a control thread (claims runs, renews leases, hears of cancels), a runner
- * per run (asks the plan, starts activities), workers (run them) read.c      activities that fetch
- * and land one batch; chain.c: where a chain of pages goes on stage.c     landed object -> rows ->
- * COPY, with the batch's checkpoint merge.c, sweep.c, reconcile.c, look.c   the other activities
- *   store.c     a run's row: claim, load, end
- *   try.c       one place that retries
+ * internal.h: what the files of src/flow/ share: a run that is owned, what a worker has, and each
+ * activity's function. docs/FLOW.md has the list of files and how they work together.
  */
 #ifndef FHIRLINE_FLOW_INTERNAL_H
 #define FHIRLINE_FLOW_INTERNAL_H
