@@ -152,8 +152,26 @@ static void ignore_notice(void *ctx, const char *message)
 	(void)message; /* libpq's default prints it to stderr */
 }
 
+/* The session that was lost may live on in the server, in a transaction, when the network between
+ * us went without a word. */
+static bool end_former(struct pg_conn *c, int pid, struct err *err)
+{
+	char text[16];
+	const char *params[] = {text, c->application_name};
+	PGresult *res;
+
+	if (pid == 0)
+		return true;
+	snprintf(text, sizeof text, "%d", pid);
+	res = pg_query(c, sql_get("session_end"), 2, params, err);
+	PQclear(res);
+	return res != NULL;
+}
+
 static bool open_now(struct pg_conn *c, struct err *err)
 {
+	int former = c->backend_pid;
+
 	drop(c);
 	c->pg = start_connect(c);
 	if (!c->pg)
@@ -165,8 +183,10 @@ static bool open_now(struct pg_conn *c, struct err *err)
 	PQsetnonblocking(c->pg, 1);
 	set_cancel(c, PQgetCancel(c->pg));
 	c->backend_pid = PQbackendPID(c->pg);
-	if (!check_server(c, err) || !set_session(c, err))
+	if (!check_server(c, err) || !set_session(c, err) || !end_former(c, former, err)) {
+		c->backend_pid = former;
 		goto failed;
+	}
 	return true;
 failed:
 	drop(c);

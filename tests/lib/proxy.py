@@ -43,6 +43,10 @@ class Proxy:
 
         self._loop.run_until_complete(listen())
         self._loop.run_forever()
+        left = asyncio.all_tasks(self._loop)
+        for task in left:
+            task.cancel()
+        self._loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
 
     @staticmethod
     def _reset(writer):
