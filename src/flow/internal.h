@@ -151,6 +151,8 @@ struct flow_landed {
 	char *next;            /* NULL: the last page */
 	char *ids;             /* JSON array of the page's patients, in order; NULL for groups */
 	uint32_t id_count;
+	char *left; /* FLOW_PATIENT_PAGE of what changed: JSON array of ids that matched the search
+	             * but live elsewhere: whoever of them was loaded has moved. NULL: none */
 	char *listed; /* FLOW_ID_PAGE: JSON array of all ids of the page, known ones too */
 	struct land_object object;
 };

@@ -20,15 +20,17 @@ struct reading {
 	const struct flow_batch *batch;
 	struct land_writer *writer; /* NULL for a list of ids */
 	struct flow_landed *out;
-	struct buf ids; /* JSON array */
+	struct buf ids;  /* JSON array */
+	struct buf left; /* JSON array without its end */
 };
 
 void flow_landed_free(struct flow_landed *l)
 {
 	free(l->next);
 	free(l->ids);
+	free(l->left);
 	free(l->listed);
-	l->next = l->ids = l->listed = NULL;
+	l->next = l->ids = l->left = l->listed = NULL;
 }
 
 static const char *object_type(enum flow_batch_kind k)
@@ -52,6 +54,10 @@ static bool write_meta(const struct flow_landed *l, struct buf *b, struct err *e
 		buf_lit(b, ",\"patients\":");
 		buf_add_cstr(b, l->ids);
 	}
+	if (l->left) {
+		buf_lit(b, ",\"elsewhere_ids\":");
+		buf_add_cstr(b, l->left);
+	}
 	buf_lit(b, "}");
 	return buf_ok(b, "the facts about a batch", err);
 }
@@ -61,7 +67,8 @@ static int64_t meta_int(yyjson_val *root, const char *name)
 	return yyjson_get_sint(yyjson_obj_get(root, name));
 }
 
-static bool meta_ids(yyjson_val *ids, struct flow_landed *l, struct err *err)
+/* An array of ids as JSON text again; *out stays NULL when there is none. */
+static bool meta_ids(yyjson_val *ids, char **out, struct err *err)
 {
 	size_t i, max;
 	yyjson_val *v;
@@ -81,8 +88,7 @@ static bool meta_ids(yyjson_val *ids, struct flow_landed *l, struct err *err)
 		buf_free(&b);
 		return false;
 	}
-	l->ids = b.p;
-	l->id_count = (uint32_t)yyjson_arr_size(ids);
+	*out = b.p;
 	return true;
 }
 
@@ -105,7 +111,9 @@ static bool read_meta(struct str text, struct flow_landed *l, struct err *err)
 	l->seen_until_us = meta_int(root, "seen_until");
 	if (yyjson_is_str(next))
 		l->next = str_dup((struct str){yyjson_get_str(next), yyjson_get_len(next)});
-	ok = meta_ids(yyjson_obj_get(root, "patients"), l, err);
+	l->id_count = (uint32_t)yyjson_arr_size(yyjson_obj_get(root, "patients"));
+	ok = meta_ids(yyjson_obj_get(root, "patients"), &l->ids, err) &&
+	     meta_ids(yyjson_obj_get(root, "elsewhere_ids"), &l->left, err);
 	yyjson_doc_free(doc);
 	return ok;
 }
@@ -204,6 +212,10 @@ static bool take_patient(struct reading *r, const struct fhir_entry *e, bool *fr
 		              */
 	if (!fhir_patient_lives_in(e->json, r->run->zip)) {
 		r->out->elsewhere++;
+		if (r->run->incremental && fhir_id_valid(e->id)) {
+			buf_add_cstr(&r->left, r->left.n ? "," : "[");
+			buf_add_json(&r->left, e->id);
+		}
 		return true;
 	}
 	r->out->fetched++;
@@ -593,6 +605,13 @@ static bool read_and_land(struct reading *r, struct err *err)
 	if (is_chain(r->batch->kind) && r->batch->kind != FLOW_OBSERVATION_PAGE &&
 	    (!end_ids(r, &r->out->ids, err) || (r->run->incremental && !keep_unknown(r, err))))
 		return false;
+	if (r->left.n) {
+		buf_lit(&r->left, "]");
+		if (!buf_ok(&r->left, "the ids of who lives elsewhere", err))
+			return false;
+		r->out->left = r->left.p;
+		r->left = BUF_INIT(META_LIMIT);
+	}
 	return commit(r, err);
 }
 
@@ -639,7 +658,12 @@ bool flow_read(struct flow_work *w, struct flow_run *run, const struct flow_batc
                struct flow_landed *out, struct err *err)
 {
 	struct flow_landed l = {.expected = -1, .seen_until_us = INT64_MIN};
-	struct reading r = {.w = w, .run = run, .batch = b, .out = &l, .ids = BUF_INIT(META_LIMIT)};
+	struct reading r = {.w = w,
+	                    .run = run,
+	                    .batch = b,
+	                    .out = &l,
+	                    .ids = BUF_INIT(META_LIMIT),
+	                    .left = BUF_INIT(META_LIMIT)};
 	char name[sizeof l.object.name];
 	bool found = false, ok;
 
@@ -657,6 +681,7 @@ bool flow_read(struct flow_work *w, struct flow_run *run, const struct flow_batc
 		ok = take_theirs(&r, name, err);
 	land_abort(r.writer);
 	buf_free(&r.ids);
+	buf_free(&r.left);
 	if (ok)
 		*out = l;
 	else

@@ -164,18 +164,23 @@ static bool write_rejects(struct staging *s, struct err *err)
 	       reject_seen(s, err);
 }
 
-static bool write_seen(struct staging *s, struct err *err)
+static bool write_ids(struct staging *s, const char *type, const char *ids, struct err *err)
 {
-	const char *params[] = {"P", s->landed->listed};
+	const char *params[] = {type, ids};
 	char *sql;
 	bool ok;
 
-	if (!s->landed->listed)
+	if (!ids)
 		return true;
 	sql = pg_sql_stage(sql_get("flow_seen"), s->run->id, err);
 	ok = sql && pg_exec(s->w->conn, sql, 2, params, NULL, err);
 	free(sql);
 	return ok;
+}
+
+static bool write_seen(struct staging *s, struct err *err)
+{
+	return write_ids(s, "P", s->landed->listed, err) && write_ids(s, "E", s->landed->left, err);
 }
 
 struct checkpoint {
