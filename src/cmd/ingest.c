@@ -16,7 +16,8 @@
 #include "cmd/report.h"
 
 #define DRAW_MS 200       /* on a terminal */
-#define LOOK_MS 500       /* elsewhere */
+#define LOOK_MS 100       /* elsewhere */
+#define WAKE_MS 20        /* how soon an interrupt reaches a request that blocks the command */
 #define LINE_MS 10000     /* between lines, elsewhere */
 #define PATIENCE_MS 60000 /* how long the database may be away while we look */
 
@@ -250,7 +251,7 @@ static void *wake_when_interrupted(void *arg)
 			http_client_wake(w->http);
 			clock_sleep_ms(DRAW_MS);
 		} else {
-			interrupt_sleep(DRAW_MS);
+			interrupt_sleep(WAKE_MS);
 		}
 	}
 	return NULL;

@@ -236,8 +236,8 @@ static uint64_t merge_size(const struct flow_state *s, uint64_t merged)
 {
 	uint64_t size = merged / 4;
 
-	if (size < s->limits.merge_rows / 10)
-		size = s->limits.merge_rows / 10;
+	if (size < s->limits.merge_rows / 40)
+		size = s->limits.merge_rows / 40;
 	return size < s->limits.merge_rows ? size : s->limits.merge_rows;
 }
 
