@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cmd/database.h"
 
+#include "pg/migrate.h"
+
 struct pg_options database_options(const struct config *config, const char *application_name)
 {
 	int64_t ms = config_ms(config, OPT_DATABASE_TIMEOUT);
@@ -13,4 +15,21 @@ struct pg_options database_options(const struct config *config, const char *appl
 	    /* the server ends a statement first; this is for a server that is gone */
 	    .answer_timeout_ms = ms + (ms / 2 < 30000 ? ms / 2 : 30000),
 	};
+}
+
+struct pg_conn *database_open(const struct config *config, const char *application_name,
+                              struct err *err)
+{
+	struct pg_options options = database_options(config, application_name);
+	struct pg_conn *conn = pg_conn_open(&options, err);
+
+	if (conn && pg_schema_check(conn, err))
+		return conn;
+	pg_conn_close(conn);
+	return NULL;
+}
+
+struct land *landing_open(const struct config *config, struct err *err)
+{
+	return land_open(config_str(config, OPT_LANDING_URL), err);
 }

@@ -5,7 +5,6 @@
 
 #include "cmd/database.h"
 #include "fhir/auth.h"
-#include "pg/migrate.h"
 
 static bool check_settings(const struct config *config, struct err *err)
 {
@@ -104,11 +103,11 @@ bool parts_open(struct parts *p, const struct config *config, const char *applic
 	made.source = make_source(config, made.http, err);
 	if (!made.source)
 		goto failed;
-	made.land = land_open(config_str(config, OPT_LANDING_URL), err);
+	made.land = landing_open(config, err);
 	if (!made.land)
 		goto failed;
-	made.conn = pg_conn_open(&made.database, err);
-	if (!made.conn || !pg_schema_check(made.conn, err))
+	made.conn = database_open(config, application_name, err);
+	if (!made.conn)
 		goto failed;
 	*p = made;
 	return true;

@@ -14,7 +14,6 @@
 #include "cmd/database.h"
 #include "cmd/interrupt.h"
 #include "cmd/report.h"
-#include "pg/migrate.h"
 
 #define LIST_LIMIT 20
 #define LIST_MAX 1000
@@ -129,7 +128,7 @@ static void print_facts(const struct rejected *r)
 
 static bool print_raw(const struct rejections *r, const struct rejected *row, struct err *err)
 {
-	struct land *land = land_open(config_str(r->config, OPT_LANDING_URL), err);
+	struct land *land = landing_open(r->config, err);
 	struct buf raw = BUF_INIT(RESOURCE_MAX + 1);
 	bool ok = land && land_get_line(land, row->object, row->line, &raw, err);
 
@@ -184,7 +183,7 @@ static int replay(struct rejections *r)
 	struct err err;
 	bool ok;
 
-	land = land_open(config_str(r->config, OPT_LANDING_URL), &err);
+	land = landing_open(r->config, &err);
 	if (!land)
 		return failed(&err);
 	interrupt_catch();
@@ -255,15 +254,11 @@ static int check_filter(struct rejections *r, const struct action *a, int nargs,
 
 static int run_action(struct rejections *r, const struct action *a)
 {
-	struct pg_options options = database_options(r->config, "fhirline rejected");
 	struct err err;
 	int code;
 
-	r->conn = pg_conn_open(&options, &err);
-	if (!r->conn || !pg_schema_check(r->conn, &err))
-		code = failed(&err);
-	else
-		code = a->run(r);
+	r->conn = database_open(r->config, "fhirline rejected", &err);
+	code = r->conn ? a->run(r) : failed(&err);
 	pg_conn_close(r->conn);
 	return code;
 }

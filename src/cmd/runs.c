@@ -12,7 +12,6 @@
 #include "cmd/database.h"
 #include "cmd/interrupt.h"
 #include "cmd/report.h"
-#include "pg/migrate.h"
 
 #define LIST_LIMIT 20
 #define LIST_MAX 1000
@@ -320,15 +319,11 @@ static int check_list(struct runs *r, int nargs, char **argv)
 
 static int run_action(struct runs *r, const struct action *a)
 {
-	struct pg_options options = database_options(r->config, "fhirline runs");
 	struct err err;
 	int code;
 
-	r->conn = pg_conn_open(&options, &err);
-	if (!r->conn || !pg_schema_check(r->conn, &err))
-		code = command_fail("runs", &err);
-	else
-		code = a->run(r);
+	r->conn = database_open(r->config, "fhirline runs", &err);
+	code = r->conn ? a->run(r) : command_fail("runs", &err);
 	pg_conn_close(r->conn);
 	return code;
 }

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """scenarios: each fault of docs/FAULTS.md, where it makes sense, in a full run and in an incremental one."""
 
-# a good source that stumbles, each at a request of its own: within the run all is made good
+# a good source that stumbles: within the run all is made good. Where requests are under way at once a script has three stumbles,
+# fewer than a request's four attempts: chance may give them all to one
 STUMBLES = ["status 500", "status 502, html", "status 503 retry-after 0", "status 429 retry-after 0", "status 408",
             "status 503 retry-after-date 0", "html", "empty", "not-fhir", "delay 100", "drip 400 per 2", "cut after 300", "reset",
             "reset after 200", "wrong-length +50", "wrong-length -50", "invalid-json", "bad-gzip"]
@@ -9,8 +10,9 @@ FEW = ["status 500", "html", "reset"]  # of one request, before it is given up
 STUMBLING = {
     "patients": [f"on patient search request {2 * i + 2}: {fault}" for i, fault in enumerate(STUMBLES[:9])],
     "patients, the rest": [f"on patient search request {2 * i + 2}: {fault}" for i, fault in enumerate(STUMBLES[9:])],
-    "observations": [f"on observation search request {5 * i + 2}: {fault}" for i, fault in enumerate(STUMBLES)],
-    "observations, later pages": [f"on observation page request {5 * i + 2}: {fault}" for i, fault in enumerate(STUMBLES)],
+    **{f"observations{place}, {part + 1}": [f"on observation {what} request {5 * i + 2}: {fault}"
+                                            for i, fault in enumerate(STUMBLES[part * 3:part * 3 + 3])]
+       for place, what in (("", "search"), (", later pages", "page")) for part in range(len(STUMBLES) // 3)},
     "counts": [f"on patient count request {i + 1}: {fault}" for i, fault in enumerate(FEW)]
     + [f"on observation count request {i + 1}: {fault}" for i, fault in enumerate(FEW)],
     "capabilities": [f"on metadata request {i + 2}: {fault}" for i, fault in enumerate(["status 500", "reset", "cut after 99"])],
