@@ -461,16 +461,21 @@ static bool make_root(const char *path, struct err *err)
 	return ok;
 }
 
-/* The one sure way to know whether it can be written is to write. */
+/* The one sure way to know whether it can be written is to write. One name for all: what a killed
+ * process left of it is gone after the next. */
 static bool try_to_write(struct land_backend *b, struct err *err)
 {
-	struct land_sink *s = file_create(b, "write-check", true, err);
+	static const char name[] = ".write-check.tmp";
 	bool ok;
+	int fd;
 
-	if (!s)
-		return false;
-	ok = file_write(s, "x", 1, err);
-	file_abort(s);
+	unlinkat(root_of(b), name, 0);
+	fd = openat(root_of(b), name, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, FILE_MODE);
+	if (fd < 0)
+		return io_error(err, "create", "a file", errno);
+	ok = write(fd, "x", 1) == 1 || io_error(err, "write", "a file", errno);
+	close(fd);
+	unlinkat(root_of(b), name, 0);
 	return ok;
 }
 

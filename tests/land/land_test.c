@@ -356,6 +356,24 @@ static void urls(void **state)
 	land_close(other);
 }
 
+/* A process may be killed while it tries whether it can write. */
+static void what_a_killed_try_left_is_gone(void **state)
+{
+	char path[600];
+	struct land *other;
+	int fd;
+
+	(void)state;
+	snprintf(path, sizeof path, "%s/.write-check.tmp", f.path);
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0400);
+	assert_true(fd >= 0);
+	close(fd);
+	other = land_open(f.url, &err);
+	check(other != NULL);
+	assert_int_equal(folder_entries(&f, ""), 0);
+	land_close(other);
+}
+
 static void files_are_private(void **state)
 {
 	char path[600];
@@ -474,6 +492,7 @@ int main(void)
 	    LANDED(a_run_is_removed_with_all_it_has),
 	    LANDED(names_stay_within),
 	    LANDED(urls),
+	    LANDED(what_a_killed_try_left_is_gone),
 	    LANDED(files_are_private),
 	    LANDED(bounds_of_a_line),
 	    LANDED(of_several_writers_one_lands),
