@@ -172,7 +172,8 @@ static bool read_request(struct conn *c, struct fake_request *r)
 	while (!(end = strstr(c->in, "\r\n\r\n"))) {
 		if (!fill(c, c->in_n + 1))
 			return false;
-		if (!c->ssl && c->in[0] == 0x16) { /* TLS to a plain port: answer as web servers do */
+		if (!c->ssl &&
+		    c->in[0] == 0x16) { /* TLS to a plain port: answer as web servers do */
 			fake_sendf(r, "HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n");
 			return false;
 		}
