@@ -76,6 +76,24 @@ static const char *environment(const char *name)
 	return value && *value ? value : NULL;
 }
 
+/* The variables that other tools take: the first that is set. */
+static bool load_foreign(struct config *c, const struct option *o, struct err *err)
+{
+	char name[OPTION_ENV_MAX];
+
+	for (const char *p = o->also; p && *p;) {
+		size_t n = strcspn(p, "|");
+		const char *value;
+
+		snprintf(name, sizeof name, "%.*s", (int)n, p);
+		value = environment(name);
+		if (value)
+			return set_value(c, o, name, value, CONFIG_ENVIRONMENT, ERR_CONFIG, err);
+		p += n + (p[n] == '|');
+	}
+	return true;
+}
+
 static bool load_environment(struct config *c, const struct option *o, struct err *err)
 {
 	char name[OPTION_ENV_MAX], file_name[OPTION_ENV_MAX + 8];
@@ -90,7 +108,9 @@ static bool load_environment(struct config *c, const struct option *o, struct er
 		               file_name);
 	if (file)
 		return set_from_file(c, o, file_name, file, err);
-	return !value || set_value(c, o, name, value, CONFIG_ENVIRONMENT, ERR_CONFIG, err);
+	if (!value)
+		return load_foreign(c, o, err);
+	return set_value(c, o, name, value, CONFIG_ENVIRONMENT, ERR_CONFIG, err);
 }
 
 /* ---- flags ---- */

@@ -2,8 +2,9 @@
  *
  * config.h: the values of the settings in options.h, and where each came from.
  *
- * Order, the later wins: default, environment (FHIRLINE_FHIR_URL), file named by the environment
- * (FHIRLINE_FHIR_PASSWORD_FILE, secrets only), flag (--fhir-url URL or --fhir-url=URL), file named
+ * Order, the later wins: default, environment of other tools (AWS_REGION; option.also), environment
+ * (FHIRLINE_FHIR_URL), file named by the environment (FHIRLINE_FHIR_PASSWORD_FILE, secrets only),
+ * flag (--fhir-url URL or --fhir-url=URL), file named
  * by a flag (--fhir-password-file PATH, secrets only). An environment variable that is set but
  * empty counts as not set; both a secret and its file in the environment are an error. A file's
  * trailing newline is cut; it may hold up to 64 KiB and no NUL.

@@ -110,7 +110,10 @@ static void print_markdown_row(FILE *out, const struct option *o)
 	char name[OPTION_ENV_MAX];
 
 	option_env_name(o, name);
-	fprintf(out, "| `--%s` | `%s` | %s%s%s | ", o->name, name, *o->fallback ? "`" : "",
+	fprintf(out, "| `--%s` | `%s`", o->name, name);
+	for (const char *p = o->also; p && *p; p += strcspn(p, "|"), p += *p == '|')
+		fprintf(out, ", `%.*s`", (int)strcspn(p, "|"), p);
+	fprintf(out, " | %s%s%s | ", *o->fallback ? "`" : "",
 	        *o->fallback ? o->fallback : "not set", *o->fallback ? "`" : "");
 	print_allowed(out, o);
 	fprintf(out, " | %s |\n", o->help);

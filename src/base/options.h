@@ -51,6 +51,17 @@ enum option_id {
 	OPT_DATABASE_URL,
 	OPT_DATABASE_TIMEOUT,
 	OPT_LANDING_URL,
+	OPT_S3_ENDPOINT,
+	OPT_S3_REGION,
+	OPT_S3_ACCESS_KEY_ID,
+	OPT_S3_SECRET_ACCESS_KEY,
+	OPT_S3_SESSION_TOKEN,
+	OPT_S3_PROFILE,
+	OPT_S3_CREDENTIALS_FILE,
+	OPT_S3_CONFIG_FILE,
+	OPT_S3_CA_FILE,
+	OPT_S3_ADDRESSING,
+	OPT_S3_PART_SIZE,
 	OPT_LISTEN,
 	OPT_LOG_LEVEL,
 	OPT_LOG_FORMAT,
@@ -90,6 +101,10 @@ struct option {
 	int64_t min, max;     /* INT, DURATION (ms), BYTES */
 	bool secret;          /* never shown; may also be given as a file */
 	const char *help;
+	/* "NAME|NAME": variables of the environment that other tools take for the same thing, in
+	 * order; FHIRLINE_… comes before them. Strings alone: what is set for others and is of no
+	 * use here must not stop us. NULL: none */
+	const char *also;
 };
 
 extern const struct option option_table[OPTION_COUNT];

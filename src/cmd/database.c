@@ -28,8 +28,3 @@ struct pg_conn *database_open(const struct config *config, const char *applicati
 	pg_conn_close(conn);
 	return NULL;
 }
-
-struct land *landing_open(const struct config *config, struct err *err)
-{
-	return land_open(config_str(config, OPT_LANDING_URL), err);
-}

@@ -43,15 +43,25 @@ struct http_options {
 	const char *proxy;          /* http://host:port; NULL: none, whatever http_proxy says */
 };
 
+/* AWS Signature Version 4, computed by libcurl. The query of the URL must be sorted and encoded
+ * already (libcurl 7.88 signs it as given), the payload's SHA-256 be in a header
+ * x-amz-content-sha256. */
+struct http_sigv4 {
+	const char *scope; /* "aws:amz:<region>:<service>" */
+	const char *key_id, *secret;
+};
+
 struct http_request {
-	const char *method;         /* "GET", "POST", … */
-	const char *url;            /* absolute, http or https */
-	const char *const *headers; /* "Name: value", NULL-terminated; may be NULL */
-	struct str body;            /* sent when p is not NULL */
-	int64_t whole_timeout_ms;   /* 0: the client's */
-	size_t max_body;            /* 0: the client's */
-	const atomic_bool *cancel;  /* may be NULL: when it becomes true and http_client_wake() is
-	                               called the request ends with ERR_CANCELLED */
+	const char *method;            /* "GET", "POST", … */
+	const char *url;               /* absolute, http or https */
+	const char *const *headers;    /* "Name: value", NULL-terminated; may be NULL */
+	struct str body;               /* sent when p is not NULL */
+	int64_t whole_timeout_ms;      /* 0: the client's */
+	size_t max_body;               /* 0: the client's */
+	const struct http_sigv4 *sign; /* NULL: not signed */
+	const char *keep_header;       /* a response header that is wanted; NULL: none */
+	const atomic_bool *cancel; /* may be NULL: when it becomes true and http_client_wake() is
+	                              called the request ends with ERR_CANCELLED */
 };
 
 struct http_response {
@@ -63,7 +73,9 @@ struct http_response {
 	int64_t retry_after_ms; /* Retry-After, seconds or date (relative to Date when given); -1
 	                           when absent */
 	char www_authenticate[256];
-	int64_t wire_bytes; /* body bytes as received */
+	char kept[256];         /* the value of keep_header; "" when absent */
+	int64_t content_length; /* of the body, also of one that HEAD left out; -1 when unknown */
+	int64_t wire_bytes;     /* body bytes as received */
 	int64_t elapsed_ms;
 };
 

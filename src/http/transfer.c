@@ -63,17 +63,25 @@ static void take_content_type(char *out, size_t size, struct str value)
 			*p = (char)(*p + ('a' - 'A'));
 }
 
+static void take_length(struct transfer *t, int64_t length)
+{
+	t->meta.content_length = length;
+	body_expect(&t->body, length);
+}
+
 static void header_field(struct transfer *t, struct str name, struct str value)
 {
 	struct http_response *m = &t->meta;
 	int64_t length;
 
+	if (t->keep_header && str_is_nocase(name, t->keep_header))
+		take(m->kept, sizeof m->kept, value);
 	if (str_is_nocase(name, "content-type"))
 		take_content_type(m->content_type, sizeof m->content_type, value);
 	else if (str_is_nocase(name, "content-encoding"))
 		body_encoding(&t->body, value);
 	else if (str_is_nocase(name, "content-length") && str_int(value, 0, INT64_MAX, &length))
-		body_expect(&t->body, length);
+		take_length(t, length);
 	else if (str_is_nocase(name, "etag"))
 		take(m->etag, sizeof m->etag, value);
 	else if (str_is_nocase(name, "retry-after"))
@@ -86,7 +94,8 @@ static void header_field(struct transfer *t, struct str name, struct str value)
 
 static void header_restart(struct transfer *t)
 {
-	t->meta = (struct http_response){.date_us = INT64_MIN, .retry_after_ms = -1};
+	t->meta = (struct http_response){
+	    .date_us = INT64_MIN, .retry_after_ms = -1, .content_length = -1};
 	t->retry_after[0] = '\0';
 	body_restart(&t->body);
 }
@@ -149,9 +158,12 @@ static void set_headers(struct transfer *t, const struct http_request *req)
 		add_header(t, *h);
 	if (!has_header(req, "Accept-Encoding"))
 		add_header(t, "Accept-Encoding: gzip");
-	add_header(t, "Expect:"); /* libcurl would wait a second for 100 Continue */
-	if (req->body.p && !has_header(req, "Content-Type"))
-		add_header(t, "Content-Type:"); /* libcurl would call any body a form */
+	/* libcurl signs headers without a value too, but does not send them */
+	if (!req->sign) {
+		add_header(t, "Expect:"); /* libcurl would wait a second for 100 Continue */
+		if (req->body.p && !has_header(req, "Content-Type"))
+			add_header(t, "Content-Type:"); /* libcurl would call any body a form */
+	}
 	curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, t->headers);
 }
 
@@ -169,6 +181,14 @@ static void set_method(struct transfer *t, const struct http_request *req)
 	}
 	if (strcmp(req->method, "HEAD") != 0)
 		curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, req->method);
+}
+
+static void set_signature(struct transfer *t, const struct http_sigv4 *sign)
+{
+	curl_easy_setopt(t->easy, CURLOPT_AWS_SIGV4, sign->scope);
+	curl_easy_setopt(t->easy, CURLOPT_USERNAME, sign->key_id);
+	curl_easy_setopt(t->easy, CURLOPT_PASSWORD, sign->secret);
+	curl_easy_setopt(t->easy, CURLOPT_EXPECT_100_TIMEOUT_MS, 1L);
 }
 
 static void set_connection(struct transfer *t)
@@ -201,6 +221,7 @@ bool transfer_init(struct transfer *t, const struct http_request *req,
 {
 	memset(t, 0, sizeof *t);
 	t->limits = l;
+	t->keep_header = req->keep_header;
 	t->whole_timeout_ms =
 	    req->whole_timeout_ms > 0 ? req->whole_timeout_ms : l->whole_timeout_ms;
 	body_init(&t->body, req->max_body ? req->max_body : l->max_body);
@@ -219,6 +240,8 @@ bool transfer_init(struct transfer *t, const struct http_request *req,
 	set_connection(t);
 	set_method(t, req);
 	set_headers(t, req);
+	if (req->sign)
+		set_signature(t, req->sign);
 	if (curl_easy_setopt(t->easy, CURLOPT_URL, req->url) != CURLE_OK || t->no_memory)
 		return err_set(err, ERR_NOMEM, "http.new", "out of memory");
 	return true;
@@ -271,13 +294,15 @@ static bool fail_tls(const struct transfer *t, CURLcode rc, struct err *err)
 		return err_set(err, ERR_TLS, "http.tls",
 		               "the certificate authority file for %s cannot be used: give a "
 		               "readable PEM file "
-		               "(FHIRLINE_FHIR_CA_FILE for the FHIR server)",
+		               "(FHIRLINE_FHIR_CA_FILE for the FHIR server, FHIRLINE_S3_CA_FILE "
+		               "for S3)",
 		               t->origin);
 	if (rc == CURLE_PEER_FAILED_VERIFICATION)
 		return err_set(err, ERR_TLS, "http.tls",
 		               "%s cannot be trusted: %.120s; if it is the right server, give its "
 		               "certificate authority as a PEM "
-		               "file (FHIRLINE_FHIR_CA_FILE for the FHIR server)",
+		               "file (FHIRLINE_FHIR_CA_FILE for the FHIR server, "
+		               "FHIRLINE_S3_CA_FILE for S3)",
 		               t->origin,
 		               t->errbuf[0] ? t->errbuf : "its certificate is not valid");
 	return err_set(

@@ -33,6 +33,7 @@ struct transfer {
 	struct body body;
 	struct http_response meta; /* header fields; its body stays empty until transfer_result() */
 	char retry_after[64];      /* read when Date is known */
+	const char *keep_header;   /* borrowed from the request */
 	size_t header_bytes;
 	bool headers_too_large;
 	bool no_memory;

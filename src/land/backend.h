@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "land/land.h"
 
 struct land_backend;
 
@@ -58,6 +59,11 @@ struct land_backend_ops {
 	               struct err *err); /* missing is fine */
 	bool (*remove_folder)(struct land_backend *b, const char *folder,
 	                      struct err *err); /* missing is fine */
+
+	/* Tells each name below `folder` ("": all) and its size, in bytewise order; `each`
+	 * returning false, with *err, ends it. A folder that is not there has none. */
+	bool (*list)(struct land_backend *b, const char *folder, land_each each, void *ctx,
+	             struct err *err);
 
 	/* What writers that died have left below `folder`, invisible to the others above. */
 	bool (*sweep)(struct land_backend *b, const char *folder, struct err *err);

@@ -17,7 +17,7 @@
 #include "base/clock.h"
 #include "land/impl.h"
 
-enum { FOLDER_MODE = 0700, FILE_MODE = 0600, PATH_ROOM = 256 };
+enum { FOLDER_MODE = 0700, FILE_MODE = 0600, PATH_ROOM = 256, NAMES_MAX = 1000000, DEPTH_MAX = 8 };
 
 struct file_backend {
 	struct land_backend base;
@@ -403,6 +403,126 @@ static void file_close(struct land_backend *b)
 	free(b);
 }
 
+/* ---- listing ---- */
+
+struct names {
+	char **list;
+	size_t n, cap;
+};
+
+static void free_names(struct names *names)
+{
+	for (size_t i = 0; i < names->n; i++)
+		free(names->list[i]);
+	free(names->list);
+}
+
+static bool add_name(struct names *names, const char *name, bool folder, struct err *err)
+{
+	if (names->n == NAMES_MAX)
+		return err_set(err, ERR_LIMIT, "land.file",
+		               "a folder of the landing zone has more than %d entries", NAMES_MAX);
+	if (names->n == names->cap) {
+		size_t cap = names->cap ? names->cap * 2 : 64;
+		char **list = realloc(names->list, cap * sizeof *list);
+
+		if (!list)
+			return err_set(err, ERR_NOMEM, "land.file", "out of memory");
+		names->list = list;
+		names->cap = cap;
+	}
+	if (asprintf(&names->list[names->n], "%s%s", name, folder ? "/" : "") < 0)
+		return err_set(err, ERR_NOMEM, "land.file", "out of memory");
+	names->n++;
+	return true;
+}
+
+static int compare_names(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* A folder's visible entries, folders with a '/' behind: so sorted that whole names are, too. */
+static bool read_names(int root, const char *folder, struct names *names, struct err *err)
+{
+	int fd = openat(root, *folder ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+	bool ok = true;
+
+	if (!dir) {
+		int errnum = errno;
+
+		if (fd >= 0)
+			close(fd);
+		return errnum == ENOENT || errnum == ENOTDIR ||
+		       io_error(err, "list", folder, errnum);
+	}
+	for (struct dirent *e; ok && (e = readdir(dir));) {
+		struct stat st;
+
+		if (e->d_name[0] == '.' || fstatat(fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+			continue;
+		if (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode))
+			ok = add_name(names, e->d_name, S_ISDIR(st.st_mode), err);
+	}
+	closedir(dir);
+	if (names->n)
+		qsort(names->list, names->n, sizeof *names->list, compare_names);
+	return ok;
+}
+
+struct listing {
+	struct land_backend *b;
+	land_each each;
+	void *ctx;
+	int depth;
+};
+
+static bool list_folder(struct listing *l, const char *folder, struct err *err);
+
+static bool list_one(struct listing *l, const char *folder, const char *part, struct err *err)
+{
+	char name[PATH_ROOM], quiet[PATH_ROOM];
+	size_t n = (size_t)snprintf(name, sizeof name, "%s%s%s", folder, *folder ? "/" : "", part);
+	struct err not_ours;
+	struct stat st;
+
+	if (n >= sizeof name)
+		return true;
+	snprintf(quiet, sizeof quiet, "%s", name);
+	if (quiet[n - 1] == '/')
+		quiet[n - 1] = '\0';
+	if (!land_name_check(quiet, &not_ours))
+		return true;
+	if (name[n - 1] == '/')
+		return l->depth == DEPTH_MAX || list_folder(l, quiet, err);
+	/* gone since: somebody has taken it away */
+	if (fstatat(root_of(l->b), name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+		return true;
+	return l->each(l->ctx, name, st.st_size, err);
+}
+
+static bool list_folder(struct listing *l, const char *folder, struct err *err)
+{
+	struct names names = {0};
+	bool ok = read_names(root_of(l->b), folder, &names, err);
+
+	l->depth++;
+	for (size_t i = 0; ok && i < names.n; i++)
+		ok = list_one(l, folder, names.list[i], err);
+	l->depth--;
+	free_names(&names);
+	return ok;
+}
+
+static bool file_list(struct land_backend *b, const char *folder, land_each each, void *ctx,
+                      struct err *err)
+{
+	struct listing l = {b, each, ctx, 0};
+
+	return list_folder(&l, folder, err);
+}
+
 static const struct land_backend_ops file_ops = {
     .close = file_close,
     .create = file_create,
@@ -417,6 +537,7 @@ static const struct land_backend_ops file_ops = {
     .remove = file_remove,
     .remove_folder = file_remove_folder,
     .sweep = file_sweep,
+    .list = file_list,
 };
 
 /* The folder that a new one stands in, flushed, so that a crash does not take the new one away. */

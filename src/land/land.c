@@ -7,6 +7,9 @@
 #include <string.h>
 
 #include "land/impl.h"
+#include "land/s3.h"
+
+#define S3_SCHEME "s3://"
 
 /* ---- names ---- */
 
@@ -92,27 +95,52 @@ static char *path_of(const char *url, struct err *err)
 		*--to = '\0';
 	return path;
 bad:
-	err_set(err, ERR_CONFIG, "land.open", "FHIRLINE_LANDING_URL must be file:///absolute/path");
+	err_set(err, ERR_CONFIG, "land.open",
+	        "FHIRLINE_LANDING_URL must be file:///absolute/path or s3://bucket/prefix");
 	return NULL;
 }
 
-struct land *land_open(const char *url, struct err *err)
+/* Sets l->url and l->backend. */
+static bool open_files(struct land *l, const char *url, struct err *err)
 {
-	struct land *l = NULL;
 	char *path = path_of(url, err);
 
 	if (!path)
-		return NULL;
-	l = calloc(1, sizeof *l);
-	if (!l || asprintf(&l->url, "file://%s", path) < 0) {
+		return false;
+	if (asprintf(&l->url, "file://%s", path) < 0) {
+		l->url = NULL;
 		err_set(err, ERR_NOMEM, "land.open", "out of memory");
-		free(l);
-		free(path);
+	} else {
+		l->backend = land_file_open(path, err);
+	}
+	free(path);
+	return l->backend != NULL;
+}
+
+static bool open_s3(struct land *l, const char *url, const struct land_s3_options *s3,
+                    struct err *err)
+{
+	static const struct land_s3_options none;
+
+	l->url = str_dup(str_of(url));
+	if (!l->url)
+		return err_set(err, ERR_NOMEM, "land.open", "out of memory");
+	l->backend = land_s3_open(url + strlen(S3_SCHEME), s3 ? s3 : &none, err);
+	return l->backend != NULL;
+}
+
+struct land *land_open(const char *url, const struct land_s3_options *s3, struct err *err)
+{
+	struct land *l = calloc(1, sizeof *l);
+	bool ok;
+
+	if (!l) {
+		err_set(err, ERR_NOMEM, "land.open", "out of memory");
 		return NULL;
 	}
-	l->backend = land_file_open(path, err);
-	free(path);
-	if (l->backend)
+	ok = strncmp(url, S3_SCHEME, strlen(S3_SCHEME)) == 0 ? open_s3(l, url, s3, err)
+	                                                     : open_files(l, url, err);
+	if (ok)
 		return l;
 	land_close(l);
 	return NULL;
@@ -170,6 +198,12 @@ bool land_get_small(struct land *l, const char *name, struct buf *out, struct er
 	out->n += (size_t)size;
 	out->p[out->n] = '\0';
 	return true;
+}
+
+bool land_list(struct land *l, const char *folder, land_each each, void *ctx, struct err *err)
+{
+	return (!*folder || land_name_check(folder, err)) &&
+	       l->backend->ops->list(l->backend, folder, each, ctx, err);
 }
 
 bool land_exists(struct land *l, const char *name, bool *exists, struct err *err)

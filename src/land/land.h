@@ -13,9 +13,9 @@
  * [A-Za-z0-9=._-], no part beginning with a dot.
  *
  * Errors: ERR_IO with the path's last part and what to do (no space, not writable); a full disk is
- * retryable. ERR_DATA for an object that is damaged (zstd or hash), naming it.
+ * retryable. ERR_DATA for an object that is damaged (zstd or hash), naming it. Those of S3: s3.h.
  *
- * The back end is a vtable (backend.h) so that an S3 one can stand beside the file one. Threads: a
+ * The back end is a vtable (backend.h): files (file.c) or S3 (s3.c). Threads: a
  * `struct land` may be shared; a writer or reader belongs to one thread.
  */
 #ifndef FHIRLINE_LAND_LAND_H
@@ -34,8 +34,10 @@ struct land;
 struct land_writer;
 struct land_reader;
 
-/* `url`: file:///absolute/path (made when missing). Checks that it can be written. */
-struct land *land_open(const char *url, struct err *err);
+/* `url`: file:///absolute/path (made when missing), or s3://bucket/prefix, for which `s3` tells the
+ * rest (s3.h; may be NULL otherwise). Checks that it can be written. */
+struct land_s3_options;
+struct land *land_open(const char *url, const struct land_s3_options *s3, struct err *err);
 void land_close(struct land *l);
 const char *land_url(const struct land *l); /* without credentials */
 
@@ -57,7 +59,7 @@ bool land_write_line(struct land_writer *w, struct str resource,
 /* Puts the object in place, with `meta` (facts of the caller's about it, at most 16 MiB) in a
  * trailer: a zstd skippable frame at its end, which zstd tools pass over. Object and facts appear
  * in the same instant. An object lands once: when one of that name is there already it stays as it
- * is and the answer is ERR_CONFLICT (files: link(2) refuses to replace; S3 later: If-None-Match).
+ * is and the answer is ERR_CONFLICT (files: link(2) refuses to replace; S3: If-None-Match).
  * Frees w, also on failure. */
 bool land_commit(struct land_writer *w, struct str meta, struct land_object *out, struct err *err);
 void land_abort(struct land_writer *w); /* leaves nothing behind. NULL is fine */
@@ -84,6 +86,12 @@ bool land_get_line(struct land *l, const char *name, int64_t line, struct buf *o
  * ERR_NOT_FOUND when there is none. */
 bool land_put_small(struct land *l, const char *name, struct str bytes, struct err *err);
 bool land_get_small(struct land *l, const char *name, struct buf *out, struct err *err);
+
+/* Tells each object and small file below `folder` ("": all; "zip=02139"; a run's) and its size in
+ * bytes, in bytewise order of names. What is not of the layout's alphabet, or being written, is
+ * left out. `each` returning false ends it with the error that it set. */
+typedef bool (*land_each)(void *ctx, const char *name, int64_t size, struct err *err);
+bool land_list(struct land *l, const char *folder, land_each each, void *ctx, struct err *err);
 
 bool land_exists(struct land *l, const char *name, bool *exists, struct err *err);
 bool land_remove(struct land *l, const char *name,

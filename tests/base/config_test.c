@@ -95,6 +95,8 @@ static void test_every_row_is_whole(void **state)
 			assert_true(o->min < o->max);
 		if (o->type == OPTION_DURATION)
 			assert_non_null(o->unit);
+		if (o->also) /* what others made of it must not stop us */
+			assert_int_equal(o->type, OPTION_STRING);
 	}
 }
 
@@ -117,6 +119,30 @@ static void test_flag_wins_over_environment(void **state)
 	unsetenv("FHIRLINE_WORKERS");
 	unsetenv("FHIRLINE_LEASE");
 	unsetenv("FHIRLINE_LISTEN");
+}
+
+static void test_variables_of_other_tools(void **state)
+{
+	struct config *c;
+
+	(void)state;
+	setenv("AWS_DEFAULT_REGION", "eu-north-1", 1);
+	setenv("AWS_REGION", "", 1);
+	c = loads(ARGS(NULL));
+	assert_string_equal(config_str(c, OPT_S3_REGION), "eu-north-1");
+	assert_int_equal(config_origin_of(c, OPT_S3_REGION), CONFIG_ENVIRONMENT);
+	config_free(c);
+	setenv("AWS_REGION", "eu-west-1", 1);
+	c = loads(ARGS(NULL));
+	assert_string_equal(config_str(c, OPT_S3_REGION), "eu-west-1");
+	config_free(c);
+	setenv("FHIRLINE_S3_REGION", "us-west-2", 1);
+	c = loads(ARGS(NULL));
+	assert_string_equal(config_str(c, OPT_S3_REGION), "us-west-2");
+	config_free(c);
+	unsetenv("FHIRLINE_S3_REGION");
+	unsetenv("AWS_REGION");
+	unsetenv("AWS_DEFAULT_REGION");
 }
 
 static void test_groups_are_kept_apart(void **state)
@@ -326,6 +352,7 @@ int main(void)
 	    cmocka_unit_test(test_defaults),
 	    cmocka_unit_test(test_every_row_is_whole),
 	    cmocka_unit_test(test_flag_wins_over_environment),
+	    cmocka_unit_test(test_variables_of_other_tools),
 	    cmocka_unit_test(test_groups_are_kept_apart),
 	    cmocka_unit_test(test_arguments),
 	    cmocka_unit_test(test_refusals),

@@ -49,7 +49,7 @@ static int setup(void **state)
 {
 	(void)state;
 	folder_make(&f);
-	l = land_open(f.url, &err);
+	l = land_open(f.url, NULL, &err);
 	if (!l || !land_noise() || !land_get_small(l, object.name, &whole, &err))
 		return -1;
 	snprintf(path, sizeof path, "%s/%s", f.path, object.name);

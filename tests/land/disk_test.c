@@ -60,7 +60,7 @@ static bool fill(struct land_writer *w)
 
 static void a_full_disk_is_told_and_cleaned(void **state)
 {
-	struct land *l = land_open(f.url, &err);
+	struct land *l = land_open(f.url, NULL, &err);
 	struct land_writer *w;
 	struct land_object o;
 	char name[160];
@@ -88,7 +88,7 @@ static void a_full_disk_is_told_and_cleaned(void **state)
 
 static void a_small_file_keeps_its_old_text_when_there_is_no_room(void **state)
 {
-	struct land *l = land_open(f.url, &err);
+	struct land *l = land_open(f.url, NULL, &err);
 	struct buf big = BUF_INIT(8 << 20), got = BUF_INIT(1000);
 
 	(void)state;
@@ -109,7 +109,7 @@ static void a_small_file_keeps_its_old_text_when_there_is_no_room(void **state)
 
 static void a_read_only_disk_is_told(void **state)
 {
-	struct land *l = land_open(f.url, &err);
+	struct land *l = land_open(f.url, NULL, &err);
 
 	(void)state;
 	assert_non_null(l);
@@ -119,7 +119,7 @@ static void a_read_only_disk_is_told(void **state)
 	assert_false(err.retryable);
 	assert_non_null(strstr(err.text, "read-only"));
 	land_close(l);
-	assert_null(land_open(f.url, &err));
+	assert_null(land_open(f.url, NULL, &err));
 	assert_non_null(strstr(err.text, "FHIRLINE_LANDING_URL"));
 }
 
@@ -137,7 +137,7 @@ static void somebody_elses_folder_is_told(void **state)
 	if (pid == 0) {
 		if (setgid(NOBODY) != 0 || setuid(NOBODY) != 0)
 			_exit(2);
-		if (land_open(below, &err) || err.code != ERR_IO || err.retryable)
+		if (land_open(below, NULL, &err) || err.code != ERR_IO || err.retryable)
 			_exit(3);
 		_exit(strstr(err.text, "permission denied") &&
 		              strstr(err.text, "FHIRLINE_LANDING_URL")

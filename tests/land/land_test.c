@@ -22,7 +22,7 @@ static int setup(void **state)
 {
 	(void)state;
 	folder_make(&f);
-	l = land_open(f.url, &err);
+	l = land_open(f.url, NULL, &err);
 	return l ? 0 : -1;
 }
 
@@ -343,17 +343,56 @@ static void urls(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-		assert_null(land_open(bad[i], &err));
+		assert_null(land_open(bad[i], NULL, &err));
 		assert_int_equal(err.code, ERR_CONFIG);
 		assert_non_null(strstr(err.text, "FHIRLINE_LANDING_URL"));
 	}
 	snprintf(url, sizeof url, "file://localhost%s/new/deep%%20folder//", f.path);
-	other = land_open(url, &err);
+	other = land_open(url, NULL, &err);
 	check(other != NULL);
 	assert_int_equal(folder_entries(&f, "new/deep folder"), 0);
 	snprintf(url, sizeof url, "file://%s/new/deep folder", f.path);
 	assert_string_equal(land_url(other), url);
 	land_close(other);
+}
+
+static bool note(void *ctx, const char *name, int64_t size, struct err *e)
+{
+	(void)e;
+	buf_add_cstr(ctx, name);
+	buf_printf(ctx, " =%lld\n", (long long)size);
+	return !strstr(name, "stop");
+}
+
+static void listed(const char *folder, const char *wanted)
+{
+	struct buf b = BUF_INIT(100000);
+
+	check(land_list(l, folder, note, &b, &err));
+	assert_string_equal(b.p ? b.p : "", wanted);
+	buf_free(&b);
+}
+
+static void lists_are_in_order(void **state)
+{
+	static const char *const names[] = {"a/b", "a.b", "a-b", "a/b.c/d", "a/b-c", "zip=1/x"};
+	struct buf b = BUF_INIT(100);
+	struct land_writer *w = create(1); /* what is being written is not there yet */
+	char path[600];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		check(land_put_small(l, names[i], STR("12345"), &err));
+	snprintf(path, sizeof path, "%s/not ours", f.path);
+	close(open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+	listed("", "a-b =5\na.b =5\na/b =5\na/b-c =5\na/b.c/d =5\nzip=1/x =5\n");
+	listed("a", "a/b =5\na/b-c =5\na/b.c/d =5\n");
+	listed("nothing", "");
+	land_abort(w);
+	check(land_put_small(l, "a.stop", STR("1"), &err));
+	assert_false(land_list(l, "", note, &b, &err));
+	assert_false(land_list(l, "../x", note, &b, &err));
+	buf_free(&b);
 }
 
 /* A process may be killed while it tries whether it can write. */
@@ -368,7 +407,7 @@ static void what_a_killed_try_left_is_gone(void **state)
 	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0400);
 	assert_true(fd >= 0);
 	close(fd);
-	other = land_open(f.url, &err);
+	other = land_open(f.url, NULL, &err);
 	check(other != NULL);
 	assert_int_equal(folder_entries(&f, ""), 0);
 	land_close(other);
@@ -492,6 +531,7 @@ int main(void)
 	    LANDED(a_run_is_removed_with_all_it_has),
 	    LANDED(names_stay_within),
 	    LANDED(urls),
+	    LANDED(lists_are_in_order),
 	    LANDED(what_a_killed_try_left_is_gone),
 	    LANDED(files_are_private),
 	    LANDED(bounds_of_a_line),
