@@ -5,7 +5,7 @@ UPDATE run SET state = 'running', owner = $1::text, epoch = epoch + 1, progress 
 WHERE id = (
     SELECT id FROM run
     WHERE (state = 'pending' OR state = 'running' AND (lease_until IS NULL OR lease_until < clock_timestamp()))
-        AND ($3::uuid IS NULL OR id = $3::uuid)
+        AND ($3::uuid IS NULL OR id = $3::uuid) AND kind <> 'replay'
     ORDER BY ordinal LIMIT 1 FOR UPDATE SKIP LOCKED
 )
 RETURNING id::text, zip, kind, phase, epoch, cancel_requested, allow_mass_delete,

@@ -1,3 +1,7 @@
--- Tombstones for the observations of deleted patients. $1 JSON array of patient ids.
-UPDATE observation o SET deleted_at = now() FROM jsonb_array_elements_text($1::jsonb) AS d (id)
-WHERE o.patient_id = d.id COLLATE "C" AND o.deleted_at IS NULL
+-- Tombstones for the observations of deleted patients, and a list of them. $1 JSON array of patient ids.
+WITH gone AS (
+    UPDATE observation o SET deleted_at = now() FROM jsonb_array_elements_text($1::jsonb) AS d (id)
+    WHERE o.patient_id = d.id COLLATE "C" AND o.deleted_at IS NULL
+    RETURNING o.id
+)
+INSERT INTO stage.seen_{stage} (type, id) SELECT 'd', id FROM gone

@@ -2,10 +2,10 @@
 WITH same_key AS (
     SELECT id FROM run WHERE idempotency_key = $7::text
 ), active AS (
-    SELECT id FROM run WHERE zip = $2::text AND state IN ('pending', 'running')
+    SELECT id FROM run WHERE zip = $2::text AND state IN ('pending', 'running') AND kind <> 'replay'
 ), newest AS (
     SELECT id, state, phase, source_url = $3::text AND mapping_version = $4::integer AS same_context
-    FROM run WHERE zip = $2::text ORDER BY ordinal DESC LIMIT 1
+    FROM run WHERE zip = $2::text AND kind <> 'replay' ORDER BY ordinal DESC LIMIT 1
 ), resumable AS (
     SELECT id, same_context FROM newest WHERE state IN ('failed', 'cancelled') AND phase <> 'done' AND NOT $8::boolean
 ), resumed AS (

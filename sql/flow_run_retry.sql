@@ -4,10 +4,10 @@ WITH target AS (
     SELECT id, zip, state, source_url = $2::text AND mapping_version = $3::integer AS same_context,
         (state IN ('failed', 'cancelled')
             OR state = 'incomplete' AND EXISTS (SELECT FROM batch WHERE run_id = run.id AND batch.state = 'failed'))
-        AND (phase = 'look' OR to_regclass('stage.seen_' || replace(id::text, '-', '')) IS NOT NULL) AS can_go_on
+        AND kind <> 'replay' AND (phase = 'look' OR to_regclass('stage.seen_' || replace(id::text, '-', '')) IS NOT NULL) AS can_go_on
     FROM run WHERE id = $1::uuid
 ), other AS (
-    SELECT FROM run, target WHERE run.zip = target.zip AND run.state IN ('pending', 'running')
+    SELECT FROM run, target WHERE run.zip = target.zip AND run.state IN ('pending', 'running') AND run.kind <> 'replay'
 ), resumed AS (
     UPDATE run SET state = 'pending', cancel_requested = false, ended_at = NULL, error = NULL, error_code = NULL,
         reconciliation = NULL, progress = progress + 1, owner = NULL, lease_until = NULL, epoch = epoch + 1,

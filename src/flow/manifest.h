@@ -8,10 +8,12 @@
 
 #include "flow/internal.h"
 
-/* Lists the run's objects from its batches. Replaces an earlier one: writing it again is harmless.
+/* Writes the run's fates, then the manifest, which lists the run's objects from its batches.
+ * `whole`: the watermark moves on with this run. Replaces an earlier one: writing it again is
+ * harmless.
  */
 bool flow_manifest_write(struct flow_work *w, const struct flow_run *run,
                          const struct flow_run_view *view, const char *words, const char *state,
-                         struct err *err);
+                         bool whole, struct err *err);
 
 #endif

@@ -165,7 +165,7 @@ static bool reconcile_once(struct flow_work *w, struct flow_run *run, void *arg,
 	if (ended_already(r))
 		return true;
 	if (!flow_manifest_write(w, run, &r->view, r->words.p,
-	                         r->complete ? "completed" : "incomplete", err))
+	                         r->complete ? "completed" : "incomplete", r->whole, err))
 		return false;
 	flow_crash_point("after_manifest");
 	if (!pg_begin(w->conn, err))

@@ -508,6 +508,10 @@ static bool apply(struct flow_work *w, struct flow_run *run, void *arg, struct e
 	s->deleted_patients = s->deleted_observations = s->moved = 0;
 	if (!pg_begin(w->conn, err))
 		return false;
+	if (!exec(w, run, "flow_swept_at", 0, NULL, NULL, err)) {
+		pg_rollback(w->conn);
+		return false;
+	}
 	/* observations first: the unseen ones of patients who are gone are theirs, not strays */
 	if ((s->refused ||
 	     (apply_observations(w, run, s, err) && apply_patients(w, run, s, err))) &&

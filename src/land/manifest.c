@@ -45,6 +45,11 @@ void land_manifest_name(char out[160], const char *zip, const char *run_id)
 	snprintf(out, 160, "zip=%s/run=%s/manifest.json", zip, run_id);
 }
 
+void land_fates_name(char out[160], const char *zip, const char *run_id)
+{
+	snprintf(out, 160, "zip=%s/run=%s/fates.json", zip, run_id);
+}
+
 /* ---- writing ---- */
 
 static void add_text(struct buf *b, const char *key, const char *value)
@@ -64,6 +69,19 @@ static void add_time(struct buf *b, const char *key, int64_t us)
 	if (us != INT64_MIN)
 		clock_format(us, text);
 	add_text(b, key, us != INT64_MIN ? text : NULL);
+}
+
+static void add_fates(struct buf *b, const struct land_object *f)
+{
+	if (!f->name[0]) {
+		buf_lit(b, "  \"fates\": null,\n");
+		return;
+	}
+	buf_lit(b, "  \"fates\": {\"name\": ");
+	buf_add_json(b, str_of(f->name));
+	buf_lit(b, ", \"sha256\": ");
+	buf_add_json(b, str_of(f->sha256));
+	buf_printf(b, ", \"bytes\": %" PRId64 "},\n", f->bytes);
 }
 
 static void add_counts(struct buf *b, enum land_manifest_type t,
@@ -94,6 +112,10 @@ void land_manifest_begin(struct buf *b, const struct land_manifest *m)
 	buf_printf(b, "  \"mapping_version\": %d,\n", m->mapping_version);
 	add_time(b, "started_at", m->started_us);
 	add_time(b, "ended_at", m->ended_us);
+	add_time(b, "watermark", m->watermark_us);
+	add_time(b, "swept_at", m->swept_us);
+	add_text(b, "after", m->after[0] ? m->after : NULL);
+	add_fates(b, &m->fates);
 	add_text(b, "reconciliation", m->reconciliation);
 	buf_lit(b, "  \"counts\": {\n");
 	for (int t = 0; t < LAND_TYPES; t++)
@@ -232,6 +254,38 @@ static bool read_objects(yyjson_val *root, struct land_manifest *m, struct err *
 	return true;
 }
 
+/* What manifests of earlier versions do not have: absent is as null. */
+static bool get_later_time(yyjson_val *root, const char *key, int64_t *us)
+{
+	yyjson_val *v = yyjson_obj_get(root, key);
+
+	*us = INT64_MIN;
+	return !v || get_time(v, us);
+}
+
+static bool get_fates(yyjson_val *v, struct land_object *out)
+{
+	struct err ignored;
+
+	return !v || yyjson_is_null(v) ||
+	       (get_fixed(v, "name", out->name, sizeof out->name) &&
+	        land_name_check(out->name, &ignored) &&
+	        get_fixed(v, "sha256", out->sha256, sizeof out->sha256) &&
+	        get_count(yyjson_obj_get(v, "bytes"), &out->bytes));
+}
+
+static bool read_ties(yyjson_val *root, struct land_manifest *m)
+{
+	yyjson_val *after = yyjson_obj_get(root, "after");
+
+	if (after && !yyjson_is_null(after) &&
+	    (!get_fixed(root, "after", m->after, sizeof m->after) || !uuid_valid(str_of(m->after))))
+		return false;
+	return get_later_time(root, "watermark", &m->watermark_us) &&
+	       get_later_time(root, "swept_at", &m->swept_us) &&
+	       get_fates(yyjson_obj_get(root, "fates"), &m->fates);
+}
+
 static bool read_head(yyjson_val *root, struct land_manifest *m, struct err *err)
 {
 	int64_t version = 0, mapping = 0;
@@ -259,6 +313,8 @@ static bool read_head(yyjson_val *root, struct land_manifest *m, struct err *err
 	if (!get_time(yyjson_obj_get(root, "started_at"), &m->started_us) ||
 	    !get_time(yyjson_obj_get(root, "ended_at"), &m->ended_us))
 		return bad(err, "started_at or ended_at");
+	if (!read_ties(root, m))
+		return bad(err, "watermark, swept_at, after or fates");
 	return read_counts(yyjson_obj_get(root, "counts"), m) || bad(err, "counts");
 }
 

@@ -7,6 +7,9 @@
  * names every object with its hash, and the run's numbers, so that the landing zone can be checked
  * and read without fhirline and without its database.
  *
+ * What the objects do not show is in one more small file, the run's fates: who was deleted, who
+ * left the zip code. land/fates.h reads and writes it; the manifest has its hash.
+ *
  * Writing: land_manifest_begin(), land_manifest_object() for each object in the order in which they
  * are to be read, land_manifest_end(); all append to a buf. Nothing in it is a secret: the caller
  * gives the URL without user and password.
@@ -42,6 +45,12 @@ struct land_manifest {
 	const char *reconciliation; /* the verdict in words; NULL when there is none */
 	int mapping_version;
 	int64_t started_us, ended_us; /* INT64_MIN: unknown */
+	int64_t watermark_us;  /* the source is known to be here whole up to then; INT64_MIN: it is
+	                          not, or the manifest is of a version that did not say so */
+	int64_t swept_us;      /* the database's clock when the run's deletions were marked;
+	                          INT64_MIN: not said */
+	char after[UUID_TEXT]; /* the run of the zip code that ended before this one; "": none */
+	struct land_object fates; /* name "": not written down. `lines` is not used */
 	struct land_manifest_count counts[LAND_TYPES];
 
 	struct land_manifest_object
@@ -51,6 +60,9 @@ struct land_manifest {
 
 /* "zip=02139/run=…/manifest.json" */
 void land_manifest_name(char out[160], const char *zip, const char *run_id);
+
+/* "zip=02139/run=…/fates.json" */
+void land_fates_name(char out[160], const char *zip, const char *run_id);
 
 void land_manifest_begin(struct buf *b, const struct land_manifest *m); /* all but the objects */
 void land_manifest_object(struct buf *b, enum land_manifest_type type, const struct land_object *o);

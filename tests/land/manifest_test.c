@@ -25,6 +25,11 @@ static const struct land_manifest sample = {
     .mapping_version = 3,
     .started_us = 1700000000000000,
     .ended_us = 1700000123456789,
+    .watermark_us = 1699999999000000,
+    .swept_us = 1700000123000001,
+    .after = RUN,
+    .fates = {RUN_FOLDER "/fates.json",
+              "da7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad", 77, 0, 0},
     .counts = {{.expected = -1, .fetched = 10, .missing = 13},
                {.expected = 1,
                 .fetched = 2,
@@ -77,6 +82,12 @@ static void what_is_written_is_read(void **state)
 	assert_int_equal(m->mapping_version, 3);
 	assert_true(m->started_us == sample.started_us);
 	assert_true(m->ended_us == sample.ended_us);
+	assert_true(m->watermark_us == sample.watermark_us);
+	assert_true(m->swept_us == sample.swept_us);
+	assert_string_equal(m->after, sample.after);
+	assert_string_equal(m->fates.name, sample.fates.name);
+	assert_string_equal(m->fates.sha256, sample.fates.sha256);
+	assert_true(m->fates.bytes == 77);
 	assert_memory_equal(m->counts, sample.counts, sizeof sample.counts);
 	assert_int_equal(m->object_count, 2);
 	for (int i = 0; i < 2; i++) {

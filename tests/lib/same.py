@@ -164,7 +164,7 @@ class World:
         equal(stages, [], "stage tables left")
         known = {o for (o,) in self.rows("SELECT object FROM batch WHERE object IS NOT NULL")}
         files = {str(p.relative_to(self.landing)) for p in self.landing.rglob("*") if p.is_file()}
-        objects = {f for f in files if not f.endswith("/manifest.json")}
+        objects = {f for f in files if not f.endswith(("/manifest.json", "/fates.json"))}
         equal(objects, known, "objects in the landing zone, and those of the batches")
 
     def ends_like(self, reference, live=False):
