@@ -12,7 +12,8 @@ static const struct column columns[] = {
     {"zipcode", COLUMN_TEXT, false, "zip", "Five digits.", "\"02139\""},
     {"source_url", COLUMN_TEXT, false, NULL, "The FHIR server that is read.", NULL},
     {"kind", COLUMN_TEXT, false, NULL,
-     "full, or incremental: only what changed since the last run.", "\"full\""},
+     "full, incremental (only what changed since the last run), or replay (from the "
+     "landing zone).", "\"full\""},
     {"state", COLUMN_TEXT, false, NULL,
      "pending, running, completed, incomplete, failed or cancelled.", "\"running\""},
     {"phase", COLUMN_TEXT, false, NULL, "look, read, sweep, reconcile or done.", "\"read\""},

@@ -34,6 +34,15 @@ const struct command command_table[] = {
      "or\n"
      "143 interrupted.",
      OPTIONS_DATABASE | OPTIONS_LANDING | OPTIONS_LOG, cmd_rejected},
+    {"replay", "RUN|--zip ZIP|--all [options]",
+     "Make the tables again from the landing zone, without the source",
+     "The newest full run of a zip code and those after it, in order; up to RUN, when one is "
+     "named.\n"
+     "Tables that have it all already are not written to. Interrupted, the same command goes on.\n"
+     "Exit codes: 0 complete, 1 failed, 2 wrong usage or setting, 3 an object is missing or "
+     "damaged "
+     "or\na resource rejected, 130 or 143 interrupted.",
+     OPTIONS_INGEST | OPTIONS_DATABASE | OPTIONS_LANDING | OPTIONS_LOG, cmd_replay},
     {"runs", "list|show RUN|cancel RUN|retry RUN [options]",
      "Runs: a list, one in numbers, cancel, retry",
      "cancel waits until the run has ended; what it has done is kept. retry lets a run that "

@@ -56,6 +56,7 @@ int command_quotable(const char *text);
 int cmd_config(int argc, char **argv);
 int cmd_db(int argc, char **argv);
 int cmd_ingest(int argc, char **argv);
+int cmd_replay(int argc, char **argv);
 int cmd_rejected(int argc, char **argv);
 int cmd_runs(int argc, char **argv);
 int cmd_sandbox(int argc, char **argv);

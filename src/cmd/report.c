@@ -83,10 +83,12 @@ static void add_counts(struct buf *out, const struct report_pace *pace,
 	int64_t known = run->patient.expected > run->patients_known ? run->patient.expected
 	                                                            : run->patients_known;
 	int64_t left = run->observation.expected - run->observation.fetched;
+	/* its objects are not those of groups of patients */
+	bool replay = strcmp(run->kind, "replay") == 0;
 
 	buf_printf(out, "%s of %s patients  %s observations  %s/s",
-	           report_number(run->patients_read, a), report_number(known, b),
-	           report_number(run->observation.fetched, c),
+	           report_number(replay ? run->patient.staged : run->patients_read, a),
+	           report_number(known, b), report_number(run->observation.fetched, c),
 	           report_number((int64_t)pace->rate, d));
 	if (share >= 0 && share < 1 && pace->rate >= 1 && left > 0)
 		buf_printf(out, "  %s left",

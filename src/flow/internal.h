@@ -15,6 +15,13 @@
 #include "flow/idset.h"
 #include "flow/plan.h"
 
+/* An earlier run whose landed objects a replay stages and merges. */
+struct flow_step {
+	char run_id[UUID_TEXT];
+	int number;       /* in its zip code's order, from 1 */
+	int64_t swept_us; /* when it marked its deletions */
+};
+
 /* A run that this engine owns. `lock` guards `given`; the engine's mutex guards the rest of what is
  * below it. */
 struct flow_run {
@@ -32,6 +39,7 @@ struct flow_run {
 	bool patient_history, observation_history;
 	bool track_seen;
 	bool remap;
+	const struct flow_step *step; /* a replay: whose rows are being merged; else NULL */
 
 	atomic_bool
 	    stop; /* whatever is under way must end: cancelled, lost, broken, or the engine stops */
@@ -110,6 +118,7 @@ struct flow_run *flow_store_claim(struct pg_conn *c, const struct flow_settings 
                                   const char *owner,
                                   struct err *err); /* NULL with
                                                      * err->code ERR_NOT_FOUND: nothing to do */
+struct flow_run *flow_run_new(void);                /* NULL: out of memory */
 /* Ends the sessions of a former owner that still hold the run's stage tables. */
 bool flow_store_evict(struct pg_conn *c, const struct flow_run *run, struct err *err);
 bool flow_store_load(struct pg_conn *c, struct flow_run *run,

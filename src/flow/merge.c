@@ -97,16 +97,41 @@ static bool count(struct flow_work *w, const struct flow_run *run, const char *t
 	return pg_exec(w->conn, sql_get("flow_count_add"), 6, params, NULL, err);
 }
 
+/* A replay: what was deleted or moved away after the step's run had read it is not to come back. It
+ * counts as unchanged. */
+static bool guard(struct flow_work *w, const struct flow_run *run, struct err *err)
+{
+	char number[16], swept[24];
+	const char *step[] = {number}, *at[] = {swept};
+
+	snprintf(number, sizeof number, "%d", run->step->number);
+	snprintf(swept, sizeof swept, "%" PRId64, run->step->swept_us);
+	return statement(w, run, "replay_merge_zip", 1, step, NULL, err) &&
+	       statement(w, run, "replay_guard_patient", 1, at, NULL, err) &&
+	       statement(w, run, "replay_guard_observation", 1, at, NULL, err);
+}
+
+static bool merge_patients(struct flow_work *w, const struct flow_run *run,
+                           const char *const *params, int64_t *written, struct err *err)
+{
+	const char *zip[] = {run->zip};
+
+	if (run->step && !guard(w, run, err))
+		return false;
+	return statement(w, run, "flow_merge_patient", 2, params, written, err) &&
+	       (run->step || statement(w, run, "flow_merge_zip", 1, zip, NULL, err));
+}
+
 static bool merge_tables(struct flow_work *w, const struct flow_run *run, struct err *err)
 {
-	const char *params[] = {run->id, run->remap ? "true" : "false"}, *zip[] = {run->zip};
+	const char *params[] = {run->step ? run->step->run_id : run->id,
+	                        run->remap ? "true" : "false"};
 	int64_t size[4], before[4], after[4], patients = 0, observations = 0;
 
 	if (!four(w, run, "flow_merge_sizes", size, err) ||
 	    !four(w, run, "flow_merge_written", before, err))
 		return false;
-	if (!statement(w, run, "flow_merge_patient", 2, params, &patients, err) ||
-	    !statement(w, run, "flow_merge_zip", 1, zip, NULL, err))
+	if (!merge_patients(w, run, params, &patients, err))
 		return false;
 	flow_crash_point("in_merge");
 	if (!statement(w, run, "flow_merge_observation", 2, params, &observations, err) ||

@@ -38,7 +38,7 @@ static bool phase_of(struct str name, enum flow_phase *out)
 	return false;
 }
 
-static struct flow_run *run_new(void)
+struct flow_run *flow_run_new(void)
 {
 	struct flow_run *run = calloc(1, sizeof *run);
 	pthread_condattr_t attr;
@@ -126,7 +126,7 @@ struct flow_run *flow_store_claim(struct pg_conn *c, const struct flow_settings 
 		err_set(err, ERR_NOT_FOUND, "flow.claim", "no run waits");
 		goto out;
 	}
-	run = run_new();
+	run = flow_run_new();
 	if (!run) {
 		err_set(err, ERR_NOMEM, "flow.claim", "out of memory");
 		goto out;

@@ -146,6 +146,18 @@ static bool set_session(struct pg_conn *c, struct err *err)
 	return pg_exec_script(c, sql, err);
 }
 
+static bool set_path(struct pg_conn *c, struct err *err)
+{
+	const char *params[] = {c->search_path};
+	PGresult *res;
+
+	if (!c->search_path)
+		return true;
+	res = pg_query(c, sql_get("session_path"), 1, params, err);
+	PQclear(res);
+	return res != NULL;
+}
+
 static void ignore_notice(void *ctx, const char *message)
 {
 	(void)ctx;
@@ -183,7 +195,8 @@ static bool open_now(struct pg_conn *c, struct err *err)
 	PQsetnonblocking(c->pg, 1);
 	set_cancel(c, PQgetCancel(c->pg));
 	c->backend_pid = PQbackendPID(c->pg);
-	if (!check_server(c, err) || !set_session(c, err) || !end_former(c, former, err)) {
+	if (!check_server(c, err) || !set_session(c, err) || !set_path(c, err) ||
+	    !end_former(c, former, err)) {
 		c->backend_pid = former;
 		goto failed;
 	}
@@ -197,12 +210,13 @@ static bool copy_options(struct pg_conn *c, const struct pg_options *o)
 {
 	c->url = o->url ? strdup(o->url) : NULL;
 	c->application_name = strdup(o->application_name ? o->application_name : "fhirline");
+	c->search_path = o->search_path ? strdup(o->search_path) : NULL;
 	c->connect_timeout_ms = o->connect_timeout_ms;
 	c->statement_timeout_ms = o->statement_timeout_ms;
 	c->idle_transaction_ms = o->idle_transaction_ms;
 	c->answer_timeout_ms = o->answer_timeout_ms;
 	c->bulk = o->bulk;
-	return c->application_name && (c->url || !o->url);
+	return c->application_name && (c->url || !o->url) && (c->search_path || !o->search_path);
 }
 
 struct pg_conn *pg_conn_open(const struct pg_options *options, struct err *err)
@@ -238,6 +252,7 @@ void pg_conn_close(struct pg_conn *c)
 	pthread_mutex_destroy(&c->cancel_lock);
 	free(c->url);
 	free(c->application_name);
+	free(c->search_path);
 	free(c);
 }
 

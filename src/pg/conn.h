@@ -39,6 +39,8 @@ struct pg_options {
 	                                 and says nothing for so long; 0: never */
 	int64_t answer_timeout_ms;    /* how long to wait for an answer on the wire before the
 	                                 connection is given up; 0: for ever */
+	const char *search_path;      /* a schema that is looked into before the others; NULL: none.
+	                                 Copied */
 	bool bulk;                    /* for loading: 64 MB to sort in, and no JIT */
 };
 

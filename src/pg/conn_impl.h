@@ -16,6 +16,7 @@ struct pg_conn {
 	PGconn *pg; /* NULL until the first open, and after a time-out on the wire */
 	char *url;
 	char *application_name;
+	char *search_path;
 	int64_t connect_timeout_ms;
 	int64_t statement_timeout_ms;
 	int64_t idle_transaction_ms;
