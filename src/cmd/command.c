@@ -17,6 +17,12 @@ const struct command command_table[] = {
      "migrate applies what is missing, each step in a transaction, and may be run at any time and "
      "by\nseveral at once. status exits with 1 when the schema is not this build's.",
      OPTIONS_DATABASE | OPTIONS_LOG, cmd_db},
+    {"export", "--zip ZIP --format csv|ndjson [options]",
+     "Write the rows of a zip code as CSV or NDJSON",
+     "Those of the patients that live there now, without what is deleted; health data. A closed "
+     "pipe\n"
+     "ends it without a word and with exit code 141, as it ends other programs.",
+     OPTIONS_DATABASE | OPTIONS_LOG, cmd_export},
     {"ingest", "[options] ZIP...", "Load the patients of zip codes and their observations",
      "A zip code has five digits. What a run has done is kept when it is interrupted or fails: "
      "the\n"

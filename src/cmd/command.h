@@ -55,6 +55,7 @@ int command_quotable(const char *text);
 /* The commands. */
 int cmd_config(int argc, char **argv);
 int cmd_db(int argc, char **argv);
+int cmd_export(int argc, char **argv);
 int cmd_ingest(int argc, char **argv);
 int cmd_replay(int argc, char **argv);
 int cmd_rejected(int argc, char **argv);

@@ -17,14 +17,20 @@ struct pg_options database_options(const struct config *config, const char *appl
 	};
 }
 
-struct pg_conn *database_open(const struct config *config, const char *application_name,
-                              struct err *err)
+struct pg_conn *database_open_with(const struct pg_options *options, struct err *err)
 {
-	struct pg_options options = database_options(config, application_name);
-	struct pg_conn *conn = pg_conn_open(&options, err);
+	struct pg_conn *conn = pg_conn_open(options, err);
 
 	if (conn && pg_schema_check(conn, err))
 		return conn;
 	pg_conn_close(conn);
 	return NULL;
+}
+
+struct pg_conn *database_open(const struct config *config, const char *application_name,
+                              struct err *err)
+{
+	struct pg_options options = database_options(config, application_name);
+
+	return database_open_with(&options, err);
 }

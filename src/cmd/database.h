@@ -15,6 +15,7 @@ struct pg_options database_options(const struct config *config, const char *appl
 /* A connection to a database whose schema is this program's. NULL on failure. */
 struct pg_conn *database_open(const struct config *config, const char *application_name,
                               struct err *err);
+struct pg_conn *database_open_with(const struct pg_options *options, struct err *err);
 
 /* The landing zone that the settings name. NULL on failure. */
 struct land *landing_open(const struct config *config, struct err *err);

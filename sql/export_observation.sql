@@ -1,0 +1,10 @@
+-- All observations of the patients that live in a zip code now, patient by patient, newest first. $1 zip code. LATERAL, so that the two
+-- indexes give the order and nothing needs to be sorted before the first row.
+SELECT {observation}
+FROM patient_zip z
+JOIN patient p ON p.id = z.patient_id
+CROSS JOIN LATERAL (
+    SELECT * FROM observation WHERE patient_id = z.patient_id AND deleted_at IS NULL ORDER BY effective_at DESC NULLS LAST, id
+) o
+WHERE z.zip = $1::text AND z.moved_at IS NULL AND p.deleted_at IS NULL
+ORDER BY z.patient_id
