@@ -29,3 +29,40 @@ jars() {
 	fi
 	echo "$lib"
 }
+
+# free_ports N: prints N that nobody listens on.
+free_ports() {
+	python3 -c 'import socket, sys
+all = [socket.socket() for _ in range(int(sys.argv[1]))]
+for s in all:
+    s.bind(("127.0.0.1", 0))
+print(*(s.getsockname()[1] for s in all))' "$1"
+}
+
+# running DIR WORD: prints the pid in DIR/pid when that process is there and has WORD in its arguments. A pid file may outlive its process.
+running_in() {
+	pid=$(cat "$1/pid" 2>/dev/null) && tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | grep -qF "$2" && echo "$pid"
+}
+
+# end_in DIR WORD [SIGNAL]: ends that process and waits for it.
+end_in() {
+	pid=$(running_in "$1" "$2") || return 0
+	kill "${3:--TERM}" "$pid" 2>/dev/null || true
+	for _ in $(seq 150); do
+		kill -0 "$pid" 2>/dev/null || break
+		sleep 0.2
+	done
+	kill -9 "$pid" 2>/dev/null || true
+	rm -f "$1/pid"
+}
+
+# until_true SECONDS WHAT PID LOG COMMAND…: waits until COMMAND succeeds; fails when PID has ended before.
+until_true() {
+	limit=$((SECONDS + $1)) what=$2 of=$3 log=$4
+	shift 4
+	until "$@" >/dev/null 2>&1; do
+		kill -0 "$of" 2>/dev/null || fail "$what ended at its start; the last lines of $log: $(tail -5 "$log")"
+		[ $SECONDS -lt $limit ] || fail "$what does not answer; see $log"
+		sleep 0.2
+	done
+}
