@@ -47,6 +47,10 @@ struct land_trailer {
 /* ERR_USAGE, and false, when a name could leave the landing zone. */
 bool land_name_check(const char *name, struct err *err);
 
+/* The path of a URL: %XX decoded, without slashes at its end. NULL: no memory. The caller frees it.
+ */
+char *land_url_decode(const char *url);
+
 /* The last part of a name, for messages. */
 const char *land_last_part(const char *name);
 

@@ -63,25 +63,13 @@ static int hex_digit(char c)
 	                                    : -1;
 }
 
-/* The path of file:///path or file://localhost/path, without trailing slashes. NULL with *err. */
-static char *path_of(const char *url, struct err *err)
+char *land_url_decode(const char *url)
 {
-	static const char scheme[] = "file://", local[] = "localhost";
-	char *path, *to;
+	char *path = malloc(strlen(url) + 1), *to = path;
 
-	if (strncmp(url, scheme, sizeof scheme - 1) != 0)
-		goto bad;
-	url += sizeof scheme - 1;
-	if (strncmp(url, local, sizeof local - 1) == 0)
-		url += sizeof local - 1;
-	if (url[0] != '/' || strpbrk(url, "?#"))
-		goto bad;
-	path = malloc(strlen(url) + 1);
-	if (!path) {
-		err_set(err, ERR_NOMEM, "land.open", "out of memory");
+	if (!path)
 		return NULL;
-	}
-	for (to = path; *url; url++) {
+	for (; *url; url++) {
 		if (url[0] == '%' && hex_digit(url[1]) >= 0 && hex_digit(url[2]) >= 0 &&
 		    (url[1] != '0' || url[2] != '0')) {
 			*to++ = (char)(hex_digit(url[1]) << 4 | hex_digit(url[2]));
@@ -93,6 +81,25 @@ static char *path_of(const char *url, struct err *err)
 	*to = '\0';
 	while (to > path + 1 && to[-1] == '/')
 		*--to = '\0';
+	return path;
+}
+
+/* The path of file:///path or file://localhost/path. NULL with *err. */
+static char *path_of(const char *url, struct err *err)
+{
+	static const char scheme[] = "file://", local[] = "localhost";
+	char *path;
+
+	if (strncmp(url, scheme, sizeof scheme - 1) != 0)
+		goto bad;
+	url += sizeof scheme - 1;
+	if (strncmp(url, local, sizeof local - 1) == 0)
+		url += sizeof local - 1;
+	if (url[0] != '/' || strpbrk(url, "?#"))
+		goto bad;
+	path = land_url_decode(url);
+	if (!path)
+		err_set(err, ERR_NOMEM, "land.open", "out of memory");
 	return path;
 bad:
 	err_set(err, ERR_CONFIG, "land.open",

@@ -401,27 +401,31 @@ static bool bucket_name_valid(struct str name)
 	return isalnum((unsigned char)name.p[0]) && isalnum((unsigned char)name.p[name.n - 1]);
 }
 
-static bool take_place(struct s3_client *c, const char *place, struct err *err)
+static bool split_place(struct s3_client *c, const char *place, struct err *err)
 {
 	size_t n = strcspn(place, "/");
 	const char *prefix = place + n + (place[n] == '/');
-	size_t length = strlen(prefix);
 
-	while (length && prefix[length - 1] == '/')
-		length--;
-	if (!bucket_name_valid((struct str){place, n}) || strpbrk(place, "?#%") ||
-	    (length && (prefix[0] == '/' || strstr(prefix, "//"))) || length > S3_KEY_MAX / 2)
+	if (!bucket_name_valid((struct str){place, n}) || prefix[0] == '/' ||
+	    strstr(prefix, "//") || strlen(prefix) > S3_KEY_MAX / 2)
 		return err_set(
 		    err, ERR_CONFIG, "land.open",
 		    "FHIRLINE_LANDING_URL must be s3://bucket or s3://bucket/prefix, the "
 		    "bucket of lower-case letters, digits, dots and hyphens");
 	c->bucket = str_dup((struct str){place, n});
-	if (!c->bucket ||
-	    asprintf(&c->prefix, "%.*s%s", (int)length, prefix, length ? "/" : "") < 0) {
+	if (asprintf(&c->prefix, "%s%s", prefix, *prefix ? "/" : "") < 0)
 		c->prefix = NULL;
-		return err_set(err, ERR_NOMEM, "land.open", "out of memory");
-	}
-	return true;
+	return (c->bucket && c->prefix) || err_set(err, ERR_NOMEM, "land.open", "out of memory");
+}
+
+static bool take_place(struct s3_client *c, const char *place, struct err *err)
+{
+	char *decoded = land_url_decode(place);
+	bool ok = decoded ? split_place(c, decoded, err)
+	                  : err_set(err, ERR_NOMEM, "land.open", "out of memory");
+
+	free(decoded);
+	return ok;
 }
 
 static bool check_endpoint(const char *endpoint, struct err *err)

@@ -172,7 +172,7 @@ class Result:
 
 def environment(extra):
     """The suite's, without settings of fhirline but those given. A value of None removes."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith("FHIRLINE_") and not k.startswith("PG")}
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("FHIRLINE_", "PG", "AWS_", "VAULT_"))}
     kept.update({k: str(v) for k, v in (extra or {}).items() if v is not None})
     return kept
 

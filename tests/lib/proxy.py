@@ -7,10 +7,12 @@
     proxy.cut()                       # resets all connections
     proxy.frozen = True               # half-open: what comes is swallowed, nothing is answered, nobody is told
     proxy.refuse = True               # new connections are reset at once
+    proxy.lose(rb"PUT /.*zst", 2)     # the answers to the next two requests that begin so are lost: the request has had its effect
 
 One thread, an event loop; ends with the test.
 """
 import asyncio
+import re
 import socket
 import struct
 import threading
@@ -25,6 +27,7 @@ class Proxy:
         self.target = (host, port)
         self.latency, self.bandwidth, self.frozen, self.refuse = 0.0, None, False, False
         self.bytes, self.accepted = 0, 0  # passed on, and connections taken, so far
+        self.lost, self._lose = 0, (b"", 0)
         self._writers = set()
         self._loop = asyncio.new_event_loop()
         started = threading.Event()
@@ -68,7 +71,8 @@ class Proxy:
         ends = {writer, far_writer}
         self._writers |= ends
         try:
-            await asyncio.gather(self._pump(reader, far_writer), self._pump(far_reader, writer))
+            doomed = asyncio.Event()
+            await asyncio.gather(self._pump(reader, far_writer, asks=doomed), self._pump(far_reader, writer, answers=doomed))
         except OSError:
             pass
         finally:
@@ -76,7 +80,17 @@ class Proxy:
             for end in ends:
                 end.transport.abort()
 
-    async def _pump(self, reader, writer):
+    def lose(self, request, number):
+        self._lose = (request, number)
+
+    def _is_to_lose(self, piece):
+        request, number = self._lose
+        if not number or not re.match(request, piece):
+            return False
+        self._lose = (request, number - 1)
+        return True
+
+    async def _pump(self, reader, writer, asks=None, answers=None):
         while True:
             piece = await reader.read(PIECE if not self.bandwidth else max(1, min(PIECE, self.bandwidth // 20)))
             if self.frozen:
@@ -85,6 +99,12 @@ class Proxy:
                 continue
             if not piece:
                 break
+            if asks and self._is_to_lose(piece):
+                asks.set()
+            if answers and answers.is_set():
+                self.lost += 1
+                self._reset(writer)
+                return
             if self.latency:
                 await asyncio.sleep(self.latency)
             if self.bandwidth:
