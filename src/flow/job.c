@@ -16,6 +16,7 @@ void engine_run_stop(struct flow_engine *e, struct flow_run *run)
 	pthread_mutex_unlock(&run->lock);
 	gate_wake(e->gate);
 	http_client_wake(e->settings.http);
+	land_wake(e->settings.land);
 }
 
 void engine_run_break(struct flow_engine *e, struct flow_run *run, const struct err *why)

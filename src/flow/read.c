@@ -672,7 +672,7 @@ bool flow_read(struct flow_work *w, struct flow_run *run, const struct flow_batc
 		if (!find_landed(w, name, &l, &found, err))
 			return false;
 		if (!found)
-			r.writer = land_create(w->settings->land, name, err);
+			r.writer = land_create(w->settings->land, name, &run->stop, err);
 		if (!found && !r.writer)
 			return false;
 	}

@@ -32,12 +32,13 @@ struct land_source {
 
 struct land_backend_ops {
 	void (*close)(struct land_backend *b);
+	void (*wake)(struct land_backend *b); /* NULL: nothing of it waits */
 
 	/* Writing: nothing is visible under `name` until commit, which makes it durable. Without
 	 * `replace` a name that is there already makes commit fail with ERR_CONFLICT and stays as
-	 * it is. commit and abort free the sink, whatever happens. */
+	 * it is. commit and abort free the sink, whatever happens. `stop` as in land_create(). */
 	struct land_sink *(*create)(struct land_backend *b, const char *name, bool replace,
-	                            struct err *err);
+	                            const atomic_bool *stop, struct err *err);
 	bool (*write)(struct land_sink *s, const void *p, size_t n, struct err *err);
 	bool (*commit)(struct land_sink *s, struct err *err);
 	void (*abort)(struct land_sink *s);

@@ -163,6 +163,12 @@ void land_close(struct land *l)
 	free(l);
 }
 
+void land_wake(struct land *l)
+{
+	if (l->backend->ops->wake)
+		l->backend->ops->wake(l->backend);
+}
+
 const char *land_url(const struct land *l)
 {
 	return l->url;
@@ -177,7 +183,7 @@ bool land_put_small(struct land *l, const char *name, struct str bytes, struct e
 
 	if (!land_name_check(name, err))
 		return false;
-	s = ops->create(l->backend, name, true, err);
+	s = ops->create(l->backend, name, true, NULL, err);
 	if (!s)
 		return false;
 	if (!ops->write(s, bytes.p, bytes.n, err)) {

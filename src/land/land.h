@@ -21,6 +21,7 @@
 #ifndef FHIRLINE_LAND_LAND_H
 #define FHIRLINE_LAND_LAND_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -53,7 +54,12 @@ struct land_object {
 void land_object_name(char out[160], const char *zip, const char *run_id, const char *type,
                       int seq);
 
-struct land_writer *land_create(struct land *l, const char *name, struct err *err);
+/* `stop` (NULL: none): when it becomes true, and land_wake() was called, what the writer is waiting
+ * for ends within a second with ERR_CANCELLED. With it a server that is away is waited for, up to
+ * two minutes; without it some seconds. */
+struct land_writer *land_create(struct land *l, const char *name, const atomic_bool *stop,
+                                struct err *err);
+void land_wake(struct land *l); /* looks at all `stop` flags now */
 bool land_write_line(struct land_writer *w, struct str resource,
                      struct err *err); /* without the newline */
 /* Puts the object in place, with `meta` (facts of the caller's about it, at most 16 MiB) in a

@@ -14,12 +14,12 @@
 #include "base/clock.h"
 #include "land/impl.h"
 #include "land/s3_client.h"
+#include "land/s3_list.h"
 #include "land/s3_xml.h"
 
 enum {
 	PARTS_MAX = 10000, /* S3's own limit */
 	ETAG_MAX = 128,
-	UPLOAD_ID_MAX = 1024,
 	CHUNK = 4 << 20, /* read at once */
 	XML_MAX = 4 << 20,
 	PART_XML = 400, /* room for one part in the list that completes an upload */
@@ -30,6 +30,7 @@ enum {
 struct s3_backend {
 	struct land_backend base;
 	struct s3_client *client;
+	atomic_bool swept; /* a run was taken over: what its former owner began may be there */
 };
 
 struct part {
@@ -38,9 +39,11 @@ struct part {
 
 struct s3_sink {
 	struct land_sink base;
+	struct s3_backend *home;
 	char name[160];
 	char writer[UUID_TEXT]; /* tells our object from another's of the same name */
 	bool replace;
+	const atomic_bool *stop;
 	struct buf data; /* not yet sent */
 	char *upload;    /* id; NULL: no part has been sent */
 	struct part *parts;
@@ -94,7 +97,7 @@ static void sink_free(struct s3_sink *s)
 }
 
 static struct land_sink *s3_create(struct land_backend *b, const char *name, bool replace,
-                                   struct err *err)
+                                   const atomic_bool *stop, struct err *err)
 {
 	struct s3_sink *s = calloc(1, sizeof *s);
 
@@ -103,7 +106,9 @@ static struct land_sink *s3_create(struct land_backend *b, const char *name, boo
 		return NULL;
 	}
 	s->base.backend = b;
+	s->home = (struct s3_backend *)(void *)b;
 	s->replace = replace;
+	s->stop = stop;
 	s->data = BUF_INIT(s3_part_size(client_of(b)) + 1);
 	snprintf(s->name, sizeof s->name, "%s", name);
 	if (uuid_v7(clock_now_us(&clock_system), s->writer, err))
@@ -137,8 +142,9 @@ static bool begin_upload(struct s3_sink *s, struct err *err)
 	    .query = {{"uploads", ""}},
 	    .headers = {{"x-amz-checksum-algorithm", "SHA256"}, {WRITER, s->writer}},
 	    .body = STR(""),
+	    .stop = s->stop,
 	    .max_body = XML_MAX};
-	char id[UPLOAD_ID_MAX] = "";
+	char id[S3_UPLOAD_ID_MAX] = "";
 	struct wanted wanted = {"InitiateMultipartUploadResult", "UploadId", id, sizeof id};
 	struct s3_answer answer;
 	bool ok;
@@ -187,6 +193,7 @@ static bool send_part(struct s3_sink *s, struct err *err)
 	                         .query = {{"partNumber", number}, {"uploadId", s->upload}},
 	                         .body = bytes,
 	                         .checksum = true,
+	                         .stop = s->stop,
 	                         .max_body = XML_MAX};
 	struct s3_answer answer;
 	bool ok;
@@ -235,6 +242,7 @@ static bool is_ours(const struct s3_sink *s, bool *ours, struct err *err)
 	                         .name = s->name,
 	                         .doing = "look at",
 	                         .keep_header = WRITER,
+	                         .stop = s->stop,
 	                         .max_body = XML_MAX};
 	struct s3_answer answer;
 
@@ -270,6 +278,7 @@ static bool put_whole(struct s3_sink *s, struct err *err)
 	                         .headers = {{WRITER, s->writer}},
 	                         .body = {s->data.p ? s->data.p : "", s->data.n},
 	                         .checksum = true,
+	                         .stop = s->stop,
 	                         .max_body = XML_MAX};
 	struct s3_answer answer;
 	bool ok = true;
@@ -303,6 +312,7 @@ static bool complete_upload(struct s3_sink *s, struct err *err)
 	                         .name = s->name,
 	                         .doing = "write",
 	                         .query = {{"uploadId", s->upload}},
+	                         .stop = s->stop,
 	                         .max_body = XML_MAX};
 	struct buf xml = BUF_INIT(PART_XML * (PARTS_MAX + 1));
 	struct s3_answer answer;
@@ -333,6 +343,28 @@ static bool abort_upload(struct s3_client *c, const char *name, const char *uplo
 	return call_for_effect(c, &req, fine, err);
 }
 
+/* The name in the landing zone of a key; NULL when it is not one of its own. */
+static const char *name_of(const struct s3_client *c, const char *key)
+{
+	size_t n = strlen(s3_prefix(c));
+	struct err not_ours;
+
+	return strncmp(key, s3_prefix(c), n) == 0 && land_name_check(key + n, &not_ours) ? key + n
+	                                                                                 : NULL;
+}
+
+static bool end_upload(void *ctx, const struct s3_entry *e, struct err *err)
+{
+	const char *name = name_of(ctx, e->key);
+
+	return !name || !e->upload[0] || abort_upload(ctx, name, e->upload, err);
+}
+
+static bool end_uploads(struct s3_client *c, const char *start, struct err *err)
+{
+	return s3_each_upload(c, start, end_upload, c, err);
+}
+
 /* What cannot be taken away now is taken away by the next sweep. */
 static void s3_abort(struct land_sink *sink)
 {
@@ -344,16 +376,29 @@ static void s3_abort(struct land_sink *sink)
 	sink_free(s);
 }
 
+/* MinIO lists the uploads of a whole name alone, so a sweep finds none there. Once an object is in
+ * place no other upload of its name can be completed: those are ended here. What fails is left to
+ * the server, which throws old uploads away. */
+static void end_rivals(const struct s3_sink *s)
+{
+	struct err ignored;
+
+	if (s->upload || atomic_load(&s->home->swept))
+		end_uploads(client_of(s->base.backend), s->name, &ignored);
+}
+
 static bool s3_commit(struct land_sink *sink, struct err *err)
 {
 	struct s3_sink *s = sink_of(sink);
 	bool ok = s->upload ? (s->data.n == 0 || send_part(s, err)) && complete_upload(s, err)
 	                    : put_whole(s, err);
 
-	if (ok)
+	if (ok) {
+		end_rivals(s);
 		sink_free(s);
-	else
+	} else {
 		s3_abort(sink);
+	}
 	return ok;
 }
 
@@ -505,141 +550,6 @@ static bool s3_size(struct land_backend *b, const char *name, int64_t *size, str
 
 /* ---- lists ---- */
 
-struct s3_entry {
-	char key[S3_KEY_MAX];
-	char upload[UPLOAD_ID_MAX];
-	int64_t size;
-};
-
-/* One page of a list of objects or of uploads: its entries go to `each` as they are read. */
-struct page {
-	const char *item; /* the element of one entry */
-	struct s3_entry entry;
-	bool (*each)(void *ctx, const struct s3_entry *e, struct err *err);
-	void *ctx;
-	struct err *err;
-	bool refused; /* `each` said false, and set *err */
-	bool truncated;
-	char token[S3_XML_TEXT];    /* NextContinuationToken, NextKeyMarker */
-	char token2[UPLOAD_ID_MAX]; /* NextUploadIdMarker */
-};
-
-static void copy(char *out, size_t size, const char *text)
-{
-	snprintf(out, size, "%.*s", (int)size - 1, text);
-}
-
-static bool on_list_element(void *ctx, const char *parent, const char *name, const char *text)
-{
-	struct page *p = ctx;
-
-	if (strcmp(parent, p->item) == 0) {
-		if (strcmp(name, "Key") == 0)
-			copy(p->entry.key, sizeof p->entry.key, text);
-		else if (strcmp(name, "UploadId") == 0)
-			copy(p->entry.upload, sizeof p->entry.upload, text);
-		else if (strcmp(name, "Size") == 0)
-			str_int(str_of(text), 0, INT64_MAX, &p->entry.size);
-	} else if (strcmp(name, p->item) == 0) {
-		p->refused = !p->each(p->ctx, &p->entry, p->err);
-		p->entry = (struct s3_entry){0};
-		return !p->refused;
-	} else if (strcmp(name, "IsTruncated") == 0) {
-		p->truncated = strcmp(text, "true") == 0;
-	} else if (strcmp(name, "NextContinuationToken") == 0 ||
-	           strcmp(name, "NextKeyMarker") == 0) {
-		copy(p->token, sizeof p->token, text);
-	} else if (strcmp(name, "NextUploadIdMarker") == 0) {
-		copy(p->token2, sizeof p->token2, text);
-	}
-	return true;
-}
-
-static bool read_page(struct s3_client *c, const struct s3_request *req, struct page *p,
-                      struct err *err)
-{
-	char before[S3_XML_TEXT];
-	struct s3_answer answer;
-	bool ok;
-
-	memcpy(before, p->token, sizeof before);
-	if (!s3_call(c, req, NULL, &answer, err))
-		return false;
-	p->truncated = false;
-	p->token[0] = p->token2[0] = '\0';
-	p->err = err;
-	ok = s3_xml_read((struct str){answer.http.body.p, answer.http.body.n}, on_list_element, p);
-	s3_answer_free(&answer);
-	if (p->refused)
-		return false;
-	/* a list that does not go on would never end */
-	if (!ok ||
-	    (p->truncated && (!p->token[0] || (!p->token2[0] && strcmp(before, p->token) == 0))))
-		return err_set(err, ERR_PROTOCOL, "land.s3",
-		               "the S3 server's list of the landing zone cannot be read");
-	return true;
-}
-
-static void folder_prefix(const struct s3_client *c, const char *folder, char out[S3_KEY_MAX])
-{
-	snprintf(out, S3_KEY_MAX, "%s%s%s", s3_prefix(c), folder, *folder ? "/" : "");
-}
-
-static bool each_object(struct s3_client *c, const char *folder, struct page *p, struct err *err)
-{
-	char prefix[S3_KEY_MAX], token[S3_XML_TEXT];
-
-	folder_prefix(c, folder, prefix);
-	p->item = "Contents";
-	do {
-		struct s3_request req = {.method = "GET", .doing = "list", .max_body = XML_MAX};
-		size_t n = 0;
-
-		memcpy(token, p->token, sizeof token);
-		if (token[0])
-			req.query[n++] = (struct s3_pair){"continuation-token", token};
-		req.query[n++] = (struct s3_pair){"list-type", "2"};
-		req.query[n++] = (struct s3_pair){"prefix", prefix};
-		if (!read_page(c, &req, p, err))
-			return false;
-	} while (p->truncated);
-	return true;
-}
-
-static bool each_upload(struct s3_client *c, const char *folder, struct page *p, struct err *err)
-{
-	char prefix[S3_KEY_MAX], key[S3_XML_TEXT], upload[UPLOAD_ID_MAX];
-
-	folder_prefix(c, folder, prefix);
-	p->item = "Upload";
-	do {
-		struct s3_request req = {.method = "GET", .doing = "list", .max_body = XML_MAX};
-		size_t n = 0;
-
-		memcpy(key, p->token, sizeof key);
-		memcpy(upload, p->token2, sizeof upload);
-		if (key[0])
-			req.query[n++] = (struct s3_pair){"key-marker", key};
-		req.query[n++] = (struct s3_pair){"prefix", prefix};
-		if (key[0] && upload[0])
-			req.query[n++] = (struct s3_pair){"upload-id-marker", upload};
-		req.query[n++] = (struct s3_pair){"uploads", ""};
-		if (!read_page(c, &req, p, err))
-			return false;
-	} while (p->truncated);
-	return true;
-}
-
-/* The name in the landing zone of a key; NULL when it is not one of its own. */
-static const char *name_of(const struct s3_client *c, const char *key)
-{
-	size_t n = strlen(s3_prefix(c));
-	struct err not_ours;
-
-	return strncmp(key, s3_prefix(c), n) == 0 && land_name_check(key + n, &not_ours) ? key + n
-	                                                                                 : NULL;
-}
-
 struct told {
 	struct s3_client *client;
 	land_each each;
@@ -658,37 +568,19 @@ static bool s3_list(struct land_backend *b, const char *folder, land_each each, 
                     struct err *err)
 {
 	struct told told = {client_of(b), each, ctx};
-	struct page *p = calloc(1, sizeof *p);
-	bool ok;
+	char start[S3_KEY_MAX];
 
-	if (!p)
-		return err_set(err, ERR_NOMEM, "land.s3", "out of memory");
-	p->each = tell;
-	p->ctx = &told;
-	ok = each_object(told.client, folder, p, err);
-	free(p);
-	return ok;
-}
-
-static bool end_upload(void *ctx, const struct s3_entry *e, struct err *err)
-{
-	const char *name = name_of(ctx, e->key);
-
-	return !name || !e->upload[0] || abort_upload(ctx, name, e->upload, err);
+	snprintf(start, sizeof start, "%s%s", folder, *folder ? "/" : "");
+	return s3_each_object(told.client, start, tell, &told, err);
 }
 
 static bool s3_sweep(struct land_backend *b, const char *folder, struct err *err)
 {
-	struct page *p = calloc(1, sizeof *p);
-	bool ok;
+	char start[S3_KEY_MAX];
 
-	if (!p)
-		return err_set(err, ERR_NOMEM, "land.s3", "out of memory");
-	p->each = end_upload;
-	p->ctx = client_of(b);
-	ok = each_upload(client_of(b), folder, p, err);
-	free(p);
-	return ok;
+	atomic_store(&((struct s3_backend *)(void *)b)->swept, true);
+	snprintf(start, sizeof start, "%s/", folder);
+	return end_uploads(client_of(b), start, err);
 }
 
 /* ---- taking away ---- */
@@ -723,8 +615,14 @@ static void s3_close(struct land_backend *b)
 	free(s);
 }
 
+static void s3_wake(struct land_backend *b)
+{
+	s3_client_wake(client_of(b));
+}
+
 static const struct land_backend_ops s3_ops = {
     .close = s3_close,
+    .wake = s3_wake,
     .create = s3_create,
     .write = s3_write,
     .commit = s3_commit,
@@ -745,7 +643,7 @@ static const struct land_backend_ops s3_ops = {
 static bool try_to_write(struct land_backend *b, struct err *err)
 {
 	static const char name[] = ".write-check.tmp";
-	struct land_sink *s = s3_create(b, name, true, err);
+	struct land_sink *s = s3_create(b, name, true, NULL, err);
 	struct err ignored;
 
 	if (!s || !s3_write(s, "x", 1, err)) {

@@ -20,6 +20,7 @@
 #define WHERE "land.s3"
 
 enum {
+	LOOK_MS = 100, /* how often a wait looks whether it must end */
 	PART_DEFAULT = 8 << 20,
 	PART_MIN = 5 << 20,
 	CONNECTIONS = 32,
@@ -28,8 +29,16 @@ enum {
 	SKEW_ALLOWED_S = 900, /* S3 refuses beyond 15 minutes */
 };
 
-/* Short: the batch that needs it has a retry policy of its own. */
-static const struct retry_policy policy = {
+/* Of a run, which can be stopped: a server that is started again is waited for. */
+static const struct retry_policy patient = {
+    .max_attempts = 100,
+    .base_ms = 100,
+    .cap_ms = 5000,
+    .deadline_ms = 2 * 60 * 1000,
+    .max_retry_after_ms = 30 * 1000,
+};
+
+static const struct retry_policy brief = {
     .max_attempts = 4,
     .base_ms = 100,
     .cap_ms = 1000,
@@ -331,10 +340,27 @@ static bool try_once(struct s3_client *c, const struct s3_request *req,
 	return false;
 }
 
+static bool fail_stopped(struct err *err)
+{
+	return err_set(err, ERR_CANCELLED, WHERE, "the run was stopped");
+}
+
+/* False when it must stop. */
+static bool wait_ms(const atomic_bool *stop, int64_t ms)
+{
+	int64_t until = clock_mono_ms(&clock_system) + ms, left = ms;
+
+	for (; left > 0 && !(stop && atomic_load(stop));
+	     left = until - clock_mono_ms(&clock_system))
+		clock_sleep_ms(left < LOOK_MS ? left : LOOK_MS);
+	return !(stop && atomic_load(stop));
+}
+
 static bool try_again(struct s3_client *c, const struct s3_request *req,
                       const struct http_request *http, const int *fine, struct s3_answer *answer,
                       struct err *err)
 {
+	const struct retry_policy *policy = req->stop ? &patient : &brief;
 	struct rng rng = rng_for((uint64_t)clock_now_us(&clock_system), c->calls++);
 	int64_t started = clock_mono_ms(&clock_system), delay;
 
@@ -343,12 +369,18 @@ static bool try_again(struct s3_client *c, const struct s3_request *req,
 		if (try_once(c, req, http, fine, answer, err))
 			return true;
 		/* a full disk does not empty within seconds */
-		if (err->code == ERR_IO ||
-		    retry_decide(&policy, err, n, clock_mono_ms(&clock_system) - started, &rng,
+		if (err->code == ERR_IO || err->code == ERR_CANCELLED ||
+		    retry_decide(policy, err, n, clock_mono_ms(&clock_system) - started, &rng,
 		                 &delay) == RETRY_GIVE_UP)
 			return false;
-		clock_sleep_ms(delay);
+		if (!wait_ms(req->stop, delay))
+			return fail_stopped(err);
 	}
+}
+
+void s3_client_wake(struct s3_client *c)
+{
+	http_client_wake(c->http);
 }
 
 bool s3_call(struct s3_client *c, const struct s3_request *req, const int *fine,
@@ -367,6 +399,7 @@ bool s3_call(struct s3_client *c, const struct s3_request *req, const int *fine,
 		                            .body = req->body,
 		                            .max_body = req->max_body,
 		                            .keep_header = req->keep_header,
+		                            .cancel = req->stop,
 		                            .sign = &sign};
 
 		ok = try_again(c, req, &http, fine, &got, err);

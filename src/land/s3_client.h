@@ -21,6 +21,7 @@ struct s3_client;
 struct s3_client *s3_client_new(const char *place, const struct land_s3_options *options,
                                 struct err *err);
 void s3_client_free(struct s3_client *c); /* NULL is fine */
+void s3_client_wake(struct s3_client *c);
 size_t s3_part_size(const struct s3_client *c);
 const char *s3_prefix(const struct s3_client *c); /* "" or "a/b/" */
 
@@ -37,7 +38,8 @@ struct s3_request {
 	struct str body;                    /* p NULL: none */
 	bool checksum;                      /* send x-amz-checksum-sha256 of the body */
 	const char *keep_header;
-	size_t max_body; /* of the answer */
+	size_t max_body;         /* of the answer */
+	const atomic_bool *stop; /* as in land_create(); NULL: none */
 };
 
 struct s3_answer {
