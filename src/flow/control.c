@@ -35,7 +35,8 @@ static void job_add(struct flow_engine *e, struct flow_run *run)
  * sessions that hold the run's stage, or a merge would wait for them, and its temporary files. */
 static bool prepare(struct flow_engine *e, struct pg_conn *c, struct flow_run *run, struct err *err)
 {
-	return flow_store_evict(c, run, err) &&
+	run->land = land_view(e->settings.land, &run->stop, err);
+	return run->land && flow_store_evict(c, run, err) &&
 	       land_sweep(e->settings.land, run->zip, run->id, err) && flow_store_load(c, run, err);
 }
 

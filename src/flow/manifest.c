@@ -105,7 +105,7 @@ static bool write_fates(struct flow_work *w, const struct flow_run *run, struct 
 	ok = buf_ok(&b, "the fates of a run", err) &&
 	     (hash_sha256_of(bytes, out->sha256) ||
 	      err_set(err, ERR_INTERNAL, "flow.manifest", "cannot hash the fates of a run")) &&
-	     land_put_small(w->settings->land, out->name, bytes, err);
+	     land_put_small(run->land, out->name, bytes, err);
 	buf_free(&b);
 	return ok;
 }
@@ -127,7 +127,7 @@ static bool add_ties(struct flow_work *w, const struct flow_run *run, bool whole
 
 /* ---- the manifest ---- */
 
-static bool put(struct flow_work *w, const struct land_manifest *head, const PGresult *objects,
+static bool put(struct land *land, const struct land_manifest *head, const PGresult *objects,
                 struct err *err)
 {
 	struct buf b = BUF_INIT(MANIFEST_MAX);
@@ -138,8 +138,7 @@ static bool put(struct flow_work *w, const struct land_manifest *head, const PGr
 	for (int r = 0; r < PQntuples(objects); r++)
 		add_object(&b, objects, r);
 	land_manifest_name(name, head->zip, head->run_id);
-	ok = land_manifest_end(&b, err) &&
-	     land_put_small(w->settings->land, name, (struct str){b.p, b.n}, err);
+	ok = land_manifest_end(&b, err) && land_put_small(land, name, (struct str){b.p, b.n}, err);
 	buf_free(&b);
 	return ok;
 }
@@ -156,7 +155,7 @@ bool flow_manifest_write(struct flow_work *w, const struct flow_run *run,
 	if (!write_fates(w, run, &head.fates, err) || !add_ties(w, run, whole, &head, err))
 		return false;
 	res = pg_query(w->conn, sql_get("flow_manifest"), 1, params, err);
-	ok = res && put(w, &head, res, err);
+	ok = res && put(run->land, &head, res, err);
 	PQclear(res);
 	return ok;
 }

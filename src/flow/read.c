@@ -118,14 +118,14 @@ static bool read_meta(struct str text, struct flow_landed *l, struct err *err)
 	return ok;
 }
 
-static bool find_landed(struct flow_work *w, const char *name, struct flow_landed *out, bool *found,
-                        struct err *err)
+static bool find_landed(struct flow_run *run, const char *name, struct flow_landed *out,
+                        bool *found, struct err *err)
 {
 	struct buf meta = BUF_INIT(META_LIMIT);
 	struct err e = {0};
 	bool ok = true;
 
-	*found = land_meta(w->settings->land, name, &meta, &out->object, &e);
+	*found = land_meta(run->land, name, &meta, &out->object, &e);
 	if (*found) {
 		ok = read_meta((struct str){meta.p, meta.n}, out, err);
 	} else if (e.code != ERR_NOT_FOUND) {
@@ -647,7 +647,7 @@ static bool take_theirs(struct reading *r, const char *name, struct err *err)
 
 	flow_landed_free(r->out);
 	*r->out = (struct flow_landed){.expected = -1, .seen_until_us = INT64_MIN};
-	if (!find_landed(r->w, name, r->out, &found, err))
+	if (!find_landed(r->run, name, r->out, &found, err))
 		return false;
 	return found ||
 	       err_set(err, ERR_CONFLICT, "flow.fence",
@@ -669,10 +669,10 @@ bool flow_read(struct flow_work *w, struct flow_run *run, const struct flow_batc
 
 	if (b->kind != FLOW_ID_PAGE) {
 		land_object_name(name, run->zip, run->id, object_type(b->kind), (int)b->seq);
-		if (!find_landed(w, name, &l, &found, err))
+		if (!find_landed(run, name, &l, &found, err))
 			return false;
 		if (!found)
-			r.writer = land_create(w->settings->land, name, &run->stop, err);
+			r.writer = land_create(run->land, name, err);
 		if (!found && !r.writer)
 			return false;
 	}

@@ -115,7 +115,7 @@ static bool copy_object(struct staging *s, struct err *err)
 
 	if (!sql)
 		return false;
-	reader = land_read(s->w->settings->land, l->object.name, l->object.sha256, err);
+	reader = land_read(s->run->land, l->object.name, l->object.sha256, err);
 	if (!reader || !pg_copy_open(s->w->conn, sql, err))
 		goto out;
 	if (!copy_lines(s, reader, err)) {

@@ -57,6 +57,7 @@ void flow_run_free(struct flow_run *run)
 {
 	if (!run)
 		return;
+	land_close(run->land);
 	pthread_mutex_destroy(&run->lock);
 	pthread_cond_destroy(&run->changed);
 	free(run->batches);

@@ -32,13 +32,17 @@ struct land_source {
 
 struct land_backend_ops {
 	void (*close)(struct land_backend *b);
-	void (*wake)(struct land_backend *b); /* NULL: nothing of it waits */
+
+	/* As land_view() and land_wake(). NULL: nothing of it waits. */
+	struct land_backend *(*view)(struct land_backend *b, const atomic_bool *stop,
+	                             struct err *err);
+	void (*wake)(struct land_backend *b);
 
 	/* Writing: nothing is visible under `name` until commit, which makes it durable. Without
 	 * `replace` a name that is there already makes commit fail with ERR_CONFLICT and stays as
-	 * it is. commit and abort free the sink, whatever happens. `stop` as in land_create(). */
+	 * it is. commit and abort free the sink, whatever happens. */
 	struct land_sink *(*create)(struct land_backend *b, const char *name, bool replace,
-	                            const atomic_bool *stop, struct err *err);
+	                            struct err *err);
 	bool (*write)(struct land_sink *s, const void *p, size_t n, struct err *err);
 	bool (*commit)(struct land_sink *s, struct err *err);
 	void (*abort)(struct land_sink *s);

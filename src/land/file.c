@@ -134,11 +134,10 @@ static bool temporary_name(const char *name, char out[PATH_ROOM], struct err *er
 }
 
 static struct land_sink *file_create(struct land_backend *b, const char *name, bool replace,
-                                     const atomic_bool *stop, struct err *err)
+                                     struct err *err)
 {
 	struct file_sink *s = calloc(1, sizeof *s);
 
-	(void)stop;
 	if (!s) {
 		err_set(err, ERR_NOMEM, "land.file", "out of memory");
 		return NULL;

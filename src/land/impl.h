@@ -29,6 +29,7 @@ enum {
 
 struct land {
 	struct land_backend *backend;
+	bool borrowed; /* the backend is another's */
 	char *url;
 };
 

@@ -157,10 +157,29 @@ void land_close(struct land *l)
 {
 	if (!l)
 		return;
-	if (l->backend)
+	if (l->backend && !l->borrowed)
 		l->backend->ops->close(l->backend);
 	free(l->url);
 	free(l);
+}
+
+struct land *land_view(struct land *l, const atomic_bool *stop, struct err *err)
+{
+	struct land *view = calloc(1, sizeof *view);
+
+	if (!view) {
+		err_set(err, ERR_NOMEM, "land.open", "out of memory");
+		return NULL;
+	}
+	view->url = str_dup(str_of(l->url));
+	view->borrowed = !l->backend->ops->view;
+	view->backend = view->borrowed ? l->backend : l->backend->ops->view(l->backend, stop, err);
+	if (view->url && view->backend)
+		return view;
+	if (!view->url)
+		err_set(err, ERR_NOMEM, "land.open", "out of memory");
+	land_close(view);
+	return NULL;
 }
 
 void land_wake(struct land *l)
@@ -183,7 +202,7 @@ bool land_put_small(struct land *l, const char *name, struct str bytes, struct e
 
 	if (!land_name_check(name, err))
 		return false;
-	s = ops->create(l->backend, name, true, NULL, err);
+	s = ops->create(l->backend, name, true, err);
 	if (!s)
 		return false;
 	if (!ops->write(s, bytes.p, bytes.n, err)) {

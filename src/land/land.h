@@ -42,6 +42,12 @@ struct land *land_open(const char *url, const struct land_s3_options *s3, struct
 void land_close(struct land *l);
 const char *land_url(const struct land *l); /* without credentials */
 
+/* The same zone as a run sees it: when `stop` becomes true, and land_wake() was called, what is
+ * waiting for a server ends within a second with ERR_CANCELLED. Through it a server that is away is
+ * waited for, up to two minutes; else some seconds. Close it before `l`. */
+struct land *land_view(struct land *l, const atomic_bool *stop, struct err *err);
+void land_wake(struct land *l); /* looks at all `stop` flags now */
+
 struct land_object {
 	char name[160];
 	char sha256[HASH_HEX]; /* of the object's bytes, compressed */
@@ -54,12 +60,7 @@ struct land_object {
 void land_object_name(char out[160], const char *zip, const char *run_id, const char *type,
                       int seq);
 
-/* `stop` (NULL: none): when it becomes true, and land_wake() was called, what the writer is waiting
- * for ends within a second with ERR_CANCELLED. With it a server that is away is waited for, up to
- * two minutes; without it some seconds. */
-struct land_writer *land_create(struct land *l, const char *name, const atomic_bool *stop,
-                                struct err *err);
-void land_wake(struct land *l); /* looks at all `stop` flags now */
+struct land_writer *land_create(struct land *l, const char *name, struct err *err);
 bool land_write_line(struct land_writer *w, struct str resource,
                      struct err *err); /* without the newline */
 /* Puts the object in place, with `meta` (facts of the caller's about it, at most 16 MiB) in a

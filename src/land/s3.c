@@ -30,7 +30,9 @@ enum {
 struct s3_backend {
 	struct land_backend base;
 	struct s3_client *client;
-	atomic_bool swept; /* a run was taken over: what its former owner began may be there */
+	struct s3_backend *root; /* itself, or the one that it is a view of */
+	atomic_bool swept;       /* of the root: a run was taken over; uploads may be there that its
+	                            former owner began */
 };
 
 struct part {
@@ -43,7 +45,6 @@ struct s3_sink {
 	char name[160];
 	char writer[UUID_TEXT]; /* tells our object from another's of the same name */
 	bool replace;
-	const atomic_bool *stop;
 	struct buf data; /* not yet sent */
 	char *upload;    /* id; NULL: no part has been sent */
 	struct part *parts;
@@ -97,7 +98,7 @@ static void sink_free(struct s3_sink *s)
 }
 
 static struct land_sink *s3_create(struct land_backend *b, const char *name, bool replace,
-                                   const atomic_bool *stop, struct err *err)
+                                   struct err *err)
 {
 	struct s3_sink *s = calloc(1, sizeof *s);
 
@@ -108,7 +109,6 @@ static struct land_sink *s3_create(struct land_backend *b, const char *name, boo
 	s->base.backend = b;
 	s->home = (struct s3_backend *)(void *)b;
 	s->replace = replace;
-	s->stop = stop;
 	s->data = BUF_INIT(s3_part_size(client_of(b)) + 1);
 	snprintf(s->name, sizeof s->name, "%s", name);
 	if (uuid_v7(clock_now_us(&clock_system), s->writer, err))
@@ -142,7 +142,6 @@ static bool begin_upload(struct s3_sink *s, struct err *err)
 	    .query = {{"uploads", ""}},
 	    .headers = {{"x-amz-checksum-algorithm", "SHA256"}, {WRITER, s->writer}},
 	    .body = STR(""),
-	    .stop = s->stop,
 	    .max_body = XML_MAX};
 	char id[S3_UPLOAD_ID_MAX] = "";
 	struct wanted wanted = {"InitiateMultipartUploadResult", "UploadId", id, sizeof id};
@@ -193,7 +192,6 @@ static bool send_part(struct s3_sink *s, struct err *err)
 	                         .query = {{"partNumber", number}, {"uploadId", s->upload}},
 	                         .body = bytes,
 	                         .checksum = true,
-	                         .stop = s->stop,
 	                         .max_body = XML_MAX};
 	struct s3_answer answer;
 	bool ok;
@@ -242,7 +240,6 @@ static bool is_ours(const struct s3_sink *s, bool *ours, struct err *err)
 	                         .name = s->name,
 	                         .doing = "look at",
 	                         .keep_header = WRITER,
-	                         .stop = s->stop,
 	                         .max_body = XML_MAX};
 	struct s3_answer answer;
 
@@ -278,7 +275,6 @@ static bool put_whole(struct s3_sink *s, struct err *err)
 	                         .headers = {{WRITER, s->writer}},
 	                         .body = {s->data.p ? s->data.p : "", s->data.n},
 	                         .checksum = true,
-	                         .stop = s->stop,
 	                         .max_body = XML_MAX};
 	struct s3_answer answer;
 	bool ok = true;
@@ -312,7 +308,6 @@ static bool complete_upload(struct s3_sink *s, struct err *err)
 	                         .name = s->name,
 	                         .doing = "write",
 	                         .query = {{"uploadId", s->upload}},
-	                         .stop = s->stop,
 	                         .max_body = XML_MAX};
 	struct buf xml = BUF_INIT(PART_XML * (PARTS_MAX + 1));
 	struct s3_answer answer;
@@ -337,6 +332,7 @@ static bool abort_upload(struct s3_client *c, const char *name, const char *uplo
 	struct s3_request req = {.method = "DELETE",
 	                         .name = name,
 	                         .doing = "give up writing",
+	                         .last = s3_client_stopped(c),
 	                         .query = {{"uploadId", upload}},
 	                         .max_body = XML_MAX};
 
@@ -383,7 +379,7 @@ static void end_rivals(const struct s3_sink *s)
 {
 	struct err ignored;
 
-	if (s->upload || atomic_load(&s->home->swept))
+	if (s->upload || atomic_load(&s->home->root->swept))
 		end_uploads(client_of(s->base.backend), s->name, &ignored);
 }
 
@@ -578,7 +574,7 @@ static bool s3_sweep(struct land_backend *b, const char *folder, struct err *err
 {
 	char start[S3_KEY_MAX];
 
-	atomic_store(&((struct s3_backend *)(void *)b)->swept, true);
+	atomic_store(&((struct s3_backend *)(void *)b)->root->swept, true);
 	snprintf(start, sizeof start, "%s/", folder);
 	return end_uploads(client_of(b), start, err);
 }
@@ -615,6 +611,24 @@ static void s3_close(struct land_backend *b)
 	free(s);
 }
 
+static struct land_backend *s3_view(struct land_backend *b, const atomic_bool *stop,
+                                    struct err *err)
+{
+	struct s3_backend *view = calloc(1, sizeof *view);
+
+	if (!view) {
+		err_set(err, ERR_NOMEM, "land.open", "out of memory");
+		return NULL;
+	}
+	view->base.ops = b->ops;
+	view->root = ((struct s3_backend *)(void *)b)->root;
+	view->client = s3_client_view(client_of(b), stop, err);
+	if (view->client)
+		return &view->base;
+	free(view);
+	return NULL;
+}
+
 static void s3_wake(struct land_backend *b)
 {
 	s3_client_wake(client_of(b));
@@ -622,6 +636,7 @@ static void s3_wake(struct land_backend *b)
 
 static const struct land_backend_ops s3_ops = {
     .close = s3_close,
+    .view = s3_view,
     .wake = s3_wake,
     .create = s3_create,
     .write = s3_write,
@@ -643,7 +658,7 @@ static const struct land_backend_ops s3_ops = {
 static bool try_to_write(struct land_backend *b, struct err *err)
 {
 	static const char name[] = ".write-check.tmp";
-	struct land_sink *s = s3_create(b, name, true, NULL, err);
+	struct land_sink *s = s3_create(b, name, true, err);
 	struct err ignored;
 
 	if (!s || !s3_write(s, "x", 1, err)) {
@@ -667,6 +682,7 @@ struct land_backend *land_s3_open(const char *place, const struct land_s3_option
 		return NULL;
 	}
 	s->base.ops = &s3_ops;
+	s->root = s;
 	s->client = s3_client_new(place, options, err);
 	if (!s->client) {
 		free(s);

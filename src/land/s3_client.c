@@ -20,6 +20,8 @@
 #define WHERE "land.s3"
 
 enum {
+	LAST_MS = 1500,
+	BRIEF_MS = 60 * 1000,
 	LOOK_MS = 100, /* how often a wait looks whether it must end */
 	PART_DEFAULT = 8 << 20,
 	PART_MIN = 5 << 20,
@@ -37,6 +39,8 @@ static const struct retry_policy patient = {
     .deadline_ms = 2 * 60 * 1000,
     .max_retry_after_ms = 30 * 1000,
 };
+
+static const struct retry_policy once = {.max_attempts = 1};
 
 static const struct retry_policy brief = {
     .max_attempts = 4,
@@ -56,6 +60,8 @@ struct s3_client {
 	char *key_id, *secret, *token;
 	size_t part_size;
 	atomic_uint_fast64_t calls; /* a seed for the waits */
+	const atomic_bool *stop;    /* of a view; NULL: none */
+	bool view;                  /* all but `stop` and `calls` is another's */
 };
 
 /* ---- encoding ---- */
@@ -345,22 +351,26 @@ static bool fail_stopped(struct err *err)
 	return err_set(err, ERR_CANCELLED, WHERE, "the run was stopped");
 }
 
+bool s3_client_stopped(const struct s3_client *c)
+{
+	return c->stop && atomic_load(c->stop);
+}
+
 /* False when it must stop. */
-static bool wait_ms(const atomic_bool *stop, int64_t ms)
+static bool wait_ms(const struct s3_client *c, int64_t ms)
 {
 	int64_t until = clock_mono_ms(&clock_system) + ms, left = ms;
 
-	for (; left > 0 && !(stop && atomic_load(stop));
-	     left = until - clock_mono_ms(&clock_system))
+	for (; left > 0 && !s3_client_stopped(c); left = until - clock_mono_ms(&clock_system))
 		clock_sleep_ms(left < LOOK_MS ? left : LOOK_MS);
-	return !(stop && atomic_load(stop));
+	return !s3_client_stopped(c);
 }
 
 static bool try_again(struct s3_client *c, const struct s3_request *req,
                       const struct http_request *http, const int *fine, struct s3_answer *answer,
                       struct err *err)
 {
-	const struct retry_policy *policy = req->stop ? &patient : &brief;
+	const struct retry_policy *policy = req->last ? &once : c->stop ? &patient : &brief;
 	struct rng rng = rng_for((uint64_t)clock_now_us(&clock_system), c->calls++);
 	int64_t started = clock_mono_ms(&clock_system), delay;
 
@@ -373,9 +383,24 @@ static bool try_again(struct s3_client *c, const struct s3_request *req,
 		    retry_decide(policy, err, n, clock_mono_ms(&clock_system) - started, &rng,
 		                 &delay) == RETRY_GIVE_UP)
 			return false;
-		if (!wait_ms(req->stop, delay))
+		if (!wait_ms(c, delay))
 			return fail_stopped(err);
 	}
+}
+
+struct s3_client *s3_client_view(const struct s3_client *c, const atomic_bool *stop,
+                                 struct err *err)
+{
+	struct s3_client *view = malloc(sizeof *view);
+
+	if (!view) {
+		err_set(err, ERR_NOMEM, "land.open", "out of memory");
+		return NULL;
+	}
+	memcpy(view, c, sizeof *view);
+	view->stop = stop;
+	view->view = true;
+	return view;
 }
 
 void s3_client_wake(struct s3_client *c)
@@ -392,14 +417,19 @@ bool s3_call(struct s3_client *c, const struct s3_request *req, const int *fine,
 	struct s3_answer got = {0};
 	bool ok = make_headers(c, req, &headers, err) && url_of(c, req, &url, err);
 
+	if (ok && !req->last && s3_client_stopped(c))
+		ok = fail_stopped(err);
 	if (ok) {
 		struct http_request http = {.method = req->method,
 		                            .url = url.p,
 		                            .headers = headers.lines,
 		                            .body = req->body,
 		                            .max_body = req->max_body,
+		                            .whole_timeout_ms = req->last ? LAST_MS
+		                                                : c->stop ? 0
+		                                                          : BRIEF_MS,
 		                            .keep_header = req->keep_header,
-		                            .cancel = req->stop,
+		                            .cancel = req->last ? NULL : c->stop,
 		                            .sign = &sign};
 
 		ok = try_again(c, req, &http, fine, &got, err);
@@ -573,6 +603,10 @@ void s3_client_free(struct s3_client *c)
 {
 	if (!c)
 		return;
+	if (c->view) {
+		free(c);
+		return;
+	}
 	http_client_free(c->http);
 	free(c->base);
 	free(c->origin);

@@ -21,7 +21,11 @@ struct s3_client;
 struct s3_client *s3_client_new(const char *place, const struct land_s3_options *options,
                                 struct err *err);
 void s3_client_free(struct s3_client *c); /* NULL is fine */
+/* Shares all with `c`, which must live longer, but ends when `stop` says so (land_view()). */
+struct s3_client *s3_client_view(const struct s3_client *c, const atomic_bool *stop,
+                                 struct err *err);
 void s3_client_wake(struct s3_client *c);
+bool s3_client_stopped(const struct s3_client *c);
 size_t s3_part_size(const struct s3_client *c);
 const char *s3_prefix(const struct s3_client *c); /* "" or "a/b/" */
 
@@ -38,8 +42,8 @@ struct s3_request {
 	struct str body;                    /* p NULL: none */
 	bool checksum;                      /* send x-amz-checksum-sha256 of the body */
 	const char *keep_header;
-	size_t max_body;         /* of the answer */
-	const atomic_bool *stop; /* as in land_create(); NULL: none */
+	size_t max_body; /* of the answer */
+	bool last;       /* goes out once, briefly, even when the client must stop: to clean up */
 };
 
 struct s3_answer {

@@ -52,8 +52,7 @@ static bool writer_init(struct land_writer *w, struct err *err)
 	return w->hash != NULL;
 }
 
-struct land_writer *land_create(struct land *l, const char *name, const atomic_bool *stop,
-                                struct err *err)
+struct land_writer *land_create(struct land *l, const char *name, struct err *err)
 {
 	struct land_writer *w;
 
@@ -67,7 +66,7 @@ struct land_writer *land_create(struct land *l, const char *name, const atomic_b
 	w->backend = l->backend;
 	snprintf(w->object.name, sizeof w->object.name, "%s", name);
 	if (writer_init(w, err))
-		w->sink = l->backend->ops->create(l->backend, name, false, stop, err);
+		w->sink = l->backend->ops->create(l->backend, name, false, err);
 	if (w->sink)
 		return w;
 	writer_free(w);

@@ -32,7 +32,7 @@ static bool land_noise(void)
 	bool ok = true;
 
 	land_object_name(name, ZIP, RUN, "patient", 1);
-	w = land_create(l, name, NULL, &err);
+	w = land_create(l, name, &err);
 	for (int i = 0; w && ok && i < LINES; i++) {
 		buf_clear(&b);
 		buf_printf(&b, "{\"id\":\"%d\",\"x\":[", i);
@@ -159,7 +159,7 @@ static void another_object_under_its_name_is_seen(void **state)
 
 	(void)state;
 	assert_true(land_remove(l, object.name, &err));
-	w = land_create(l, object.name, NULL, &err);
+	w = land_create(l, object.name, &err);
 	assert_non_null(w);
 	assert_true(land_write_line(w, STR("{}"), &err));
 	assert_true(land_commit(w, STR("{}"), &o, &err));

@@ -68,7 +68,7 @@ static void a_full_disk_is_told_and_cleaned(void **state)
 	(void)state;
 	assert_non_null(l);
 	land_object_name(name, ZIP, RUN, "patient", 1);
-	w = land_create(l, name, NULL, &err);
+	w = land_create(l, name, &err);
 	assert_non_null(w);
 	assert_false(fill(w));
 	assert_int_equal(err.code, ERR_IO);
@@ -79,7 +79,7 @@ static void a_full_disk_is_told_and_cleaned(void **state)
 	assert_false(land_commit(w, STR("{}"), &o, &err));
 	assert_int_equal(folder_entries(&f, RUN_FOLDER), 0);
 	/* there is room again */
-	w = land_create(l, name, NULL, &err);
+	w = land_create(l, name, &err);
 	assert_non_null(w);
 	assert_true(land_write_line(w, STR("{}"), &err));
 	assert_true(land_commit(w, STR("{}"), &o, &err));
@@ -114,7 +114,7 @@ static void a_read_only_disk_is_told(void **state)
 	(void)state;
 	assert_non_null(l);
 	assert_int_equal(mount(NULL, f.path, NULL, MS_REMOUNT | MS_RDONLY, NULL), 0);
-	assert_null(land_create(l, "x", NULL, &err));
+	assert_null(land_create(l, "x", &err));
 	assert_int_equal(err.code, ERR_IO);
 	assert_false(err.retryable);
 	assert_non_null(strstr(err.text, "read-only"));

@@ -46,7 +46,7 @@ static struct land_writer *create(int seq)
 	struct land_writer *w;
 
 	land_object_name(name, ZIP, RUN, "observation", seq);
-	w = land_create(l, name, NULL, &err);
+	w = land_create(l, name, &err);
 	check(w != NULL);
 	return w;
 }
@@ -322,7 +322,7 @@ static void names_stay_within(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-		assert_null(land_create(l, bad[i], NULL, &err));
+		assert_null(land_create(l, bad[i], &err));
 		assert_int_equal(err.code, ERR_USAGE);
 		assert_null(land_read(l, bad[i], NULL, &err));
 		assert_false(land_exists(l, bad[i], &exists, &err));
@@ -331,7 +331,7 @@ static void names_stay_within(void **state)
 	}
 	memset(name, 'a', sizeof name);
 	name[sizeof name - 1] = '\0';
-	assert_null(land_create(l, name, NULL, &err));
+	assert_null(land_create(l, name, &err));
 }
 
 static void urls(void **state)
@@ -484,7 +484,7 @@ static void *race(void *arg)
 	char name[160];
 
 	land_object_name(name, ZIP, RUN, "patient", r->seq);
-	w = land_create(l, name, NULL, &e);
+	w = land_create(l, name, &e);
 	if (w && land_write_line(w, STR("{\"a\":1}"), &e))
 		r->won = land_commit(w, STR("{}"), &o, &e);
 	r->code = e.code;

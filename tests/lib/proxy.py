@@ -73,7 +73,7 @@ class Proxy:
         try:
             doomed = asyncio.Event()
             await asyncio.gather(self._pump(reader, far_writer, asks=doomed), self._pump(far_reader, writer, answers=doomed))
-        except OSError:
+        except (OSError, asyncio.CancelledError):
             pass
         finally:
             self._writers -= ends
