@@ -41,7 +41,7 @@ print(*(s.getsockname()[1] for s in all))' "$1"
 
 # running DIR WORD: prints the pid in DIR/pid when that process is there and has WORD in its arguments. A pid file may outlive its process.
 running_in() {
-	pid=$(cat "$1/pid" 2>/dev/null) && tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | grep -qF "$2" && echo "$pid"
+	pid=$(cat "$1/pid" 2>/dev/null) && [ -r "/proc/$pid/cmdline" ] && tr '\0' ' ' 2>/dev/null <"/proc/$pid/cmdline" | grep -qF "$2" && echo "$pid"
 }
 
 # end_in DIR WORD [SIGNAL]: ends that process and waits for it.
