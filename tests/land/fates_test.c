@@ -43,13 +43,11 @@ static void what_is_written_is_read(void **state)
 static void what_is_damaged_is_refused(void **state)
 {
 	static const char *const texts[] = {
-	    "",
-	    "[]",
-	    "{}",
-	    "{\"format\":\"fhirline-fates\",\"version\":2}",
+	    "", "[]", "{}", "{\"format\":\"fhirline-fates\",\"version\":2}",
 	    "{\"format\":\"fhirline-fates\",\"version\":1,\"patients_deleted\":[]}",
-	    "{\"format\":\"fhirline-fates\",\"version\":1,\"patients_deleted\":[1],"
-	    "\"patients_left\":[],\"patients_open\":[],\"observations_deleted\":[]}"};
+	    /* parentheses: one text, not two */
+	    ("{\"format\":\"fhirline-fates\",\"version\":1,\"patients_deleted\":[1],"
+	     "\"patients_left\":[],\"patients_open\":[],\"observations_deleted\":[]}")};
 	struct buf b = BUF_INIT(4096);
 	struct land_fates f = {0};
 
