@@ -4,7 +4,7 @@
  *
  * A source may be shared by threads. Each call makes one HTTP request (with authentication; on 401
  * a renewable credential is renewed and the request sent once more) and does not retry: the
- * caller's policy does (http/retry.h). Errors carry the OperationOutcome's first diagnostics only
+ * caller's policy does (base/retry.h). Errors carry the OperationOutcome's first diagnostics only
  * when it is about the request itself (HAPI-… codes), never resource content.
  *
  * Rules, from FHIR R4 (http.html, search.html) and HAPI 8.8's behaviour:

@@ -37,7 +37,7 @@
 #include "base/err.h"
 #include "base/hash.h"
 #include "fhir/source.h"
-#include "http/retry.h"
+#include "base/retry.h"
 #include "land/land.h"
 #include "pg/conn.h"
 

@@ -8,7 +8,7 @@
  * from a history, or throw its answer away. Engines differ only in where `struct flow_state` comes
  * from.
  *
- * What it does not do: talk to a server, retry (http/retry.h decides that), or count (reconcile.h
+ * What it does not do: talk to a server, retry (base/retry.h decides that), or count (reconcile.h
  * adds up).
  *
  * The way of a run (docs/FLOW.md):

@@ -13,7 +13,7 @@
 #include <openssl/evp.h>
 
 #include "base/clock.h"
-#include "http/retry.h"
+#include "base/retry.h"
 #include "land/impl.h"
 #include "land/s3_xml.h"
 

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "http/retry.h"
+#include "base/retry.h"
 
 static int64_t at_most(const struct retry_policy *p, int attempts)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "http/retry.h"
+#include "base/retry.h"
 
 const struct retry_policy retry_default = {
     .max_attempts = 8,

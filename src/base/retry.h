@@ -6,8 +6,8 @@
  * than the peer's Retry-After, and never past the deadline. An error that is not retryable ends it
  * at once.
  */
-#ifndef FHIRLINE_HTTP_RETRY_H
-#define FHIRLINE_HTTP_RETRY_H
+#ifndef FHIRLINE_BASE_RETRY_H
+#define FHIRLINE_BASE_RETRY_H
 
 #include <stdbool.h>
 #include <stdint.h>
