@@ -216,6 +216,16 @@ static bool dissect(struct request *r)
 	return true;
 }
 
+static void end_counting(struct request *r)
+{
+	if (!r->counted)
+		return;
+	pthread_mutex_lock(&r->s->lock);
+	r->s->stats.running--;
+	pthread_mutex_unlock(&r->s->lock);
+	r->counted = false;
+}
+
 static enum MHD_Result finish_request(struct request *r)
 {
 	struct reply reply = {.body = BUF_INIT(REPLY_MAX)};
@@ -226,6 +236,9 @@ static enum MHD_Result finish_request(struct request *r)
 	else
 		answer(r, &reply);
 	ok = respond(r, &reply);
+	/* before the first byte goes: who has all of them may ask again before libmicrohttpd says
+	 * that the request has ended */
+	end_counting(r);
 	buf_free(&reply.body);
 	truth_free(reply.truth);
 	return ok ? MHD_YES : MHD_NO;
@@ -299,11 +312,7 @@ static void on_completed(void *cls, struct MHD_Connection *conn, void **con_cls,
 	(void)why;
 	if (!r)
 		return;
-	if (r->counted) {
-		pthread_mutex_lock(&r->s->lock);
-		r->s->stats.running--;
-		pthread_mutex_unlock(&r->s->lock);
-	}
+	end_counting(r);
 	arena_free(&r->arena);
 	buf_free(&r->body);
 	free(r->uri);
