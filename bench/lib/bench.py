@@ -63,20 +63,41 @@ def sandbox(**options):
     return box
 
 
-def ingest(url, box, landing, *more, zip="02139"):
-    """Runs an ingest to its end: (seconds, peak resident bytes, the JSON that it ends with)."""
-    environment = {**os.environ, "FHIRLINE_DATABASE_URL": url, "FHIRLINE_FHIR_URL": box.url,
-                   "FHIRLINE_LANDING_URL": "file://" + landing, "FHIRLINE_LOG_LEVEL": "warn"}
+def command(args, url, landing, **settings):
+    """Runs a command that ends with JSON to its end: (seconds, peak resident bytes, the JSON)."""
+    environment = {**os.environ, "FHIRLINE_DATABASE_URL": url, "FHIRLINE_LANDING_URL": "file://" + landing, "FHIRLINE_LOG_LEVEL": "warn",
+                   **settings}
     started = time.monotonic()
-    process = subprocess.Popen([BIN, "ingest", zip, "--json", *more], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                               text=True)
+    process = subprocess.Popen([BIN, *args, "--json"], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     out = process.stdout.read()
     err = process.stderr.read()
     _, status, usage = os.wait4(process.pid, 0)
     seconds = time.monotonic() - started
     if os.waitstatus_to_exitcode(status):
-        sys.exit(f"ingest ended with {os.waitstatus_to_exitcode(status)}: {err}")
+        sys.exit(f"{args[0]} ended with {os.waitstatus_to_exitcode(status)}: {err}")
     return seconds, usage.ru_maxrss * 1024, json.loads(out.strip().splitlines()[-1])
+
+
+def ingest(url, box, landing, *more, zip="02139"):
+    return command(["ingest", zip, *more], url, landing, FHIRLINE_FHIR_URL=box.url)
+
+
+# ---- the peer: psql ----
+
+TABLES = ("patient", "observation")
+
+
+def dump(url, directory):
+    for table in TABLES:
+        subprocess.run(["psql", "-XqAt", "-d", url, "-c", f"\\copy (SELECT * FROM {table} ORDER BY run_id, random()) to '{directory}/{table}'"],
+                       check=True)
+
+
+def copy(url, directory):
+    started = time.monotonic()
+    for table in TABLES:
+        subprocess.run(["psql", "-XqAt", "-d", url, "-c", f"\\copy {table} from '{directory}/{table}'"], check=True)
+    return time.monotonic() - started
 
 
 def say(options, text):

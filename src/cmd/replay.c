@@ -4,6 +4,7 @@
  * not asked, and its address is not needed.
  */
 #include "flow/replay.h"
+#include "flow/swap.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -18,11 +19,14 @@
 #include "cmd/report.h"
 #include "cmd/watch.h"
 
+#define BESIDE "fhirline_replay" /* where empty tables are loaded, to be exchanged at once */
+
 struct replaying {
 	struct config *config;
 	struct parts parts; /* without a source */
 	const char *run_id, *zip, *into;
 	bool all, json;
+	const char *target; /* a schema beside the live tables; NULL: those themselves */
 };
 
 static void print(struct buf *b, FILE *out)
@@ -113,7 +117,7 @@ static int drive(const struct replaying *p, struct replay *replay, const char *z
 static int replay_zip(const struct replaying *p, const char *zip)
 {
 	struct replay_settings settings = {.flow = parts_flow_settings(&p->parts, p->config, NULL),
-	                                   .into = p->into};
+	                                   .into = p->target};
 	struct lineage lineage;
 	struct replay *replay;
 	struct err err;
@@ -165,6 +169,121 @@ static int replay_one(const struct replaying *p)
 	return replay_zip(p, zip);
 }
 
+static int replay_target(const struct replaying *p)
+{
+	return p->all ? replay_all(p) : replay_one(p);
+}
+
+/* ---- beside the live tables ---- */
+
+/* One at a time, as long as the session lives. */
+static bool lock_target(const struct replaying *p, struct err *err)
+{
+	static const char *const params[] = {"-1"};
+	PGresult *res = pg_query(p->parts.conn, sql_get("replay_lock"), 1, params, err);
+	bool ok = res && pg_bool(res, 0, 0);
+
+	if (res && !ok)
+		err_set(err, ERR_CONFLICT, "replay",
+		        "another replay that exchanges tables is under way");
+	PQclear(res);
+	return ok;
+}
+
+static bool begin_into(struct replaying *p, struct err *err)
+{
+	struct swap_look now;
+
+	if (!swap_look(p->parts.conn, p->into, &now, err))
+		return false;
+	if (now.there && !now.being_loaded)
+		return err_set(err, ERR_CONFLICT, "replay",
+		               "the schema %s is there and is not one that a replay is loading: "
+		               "drop it, or name another",
+		               p->into);
+	p->target = p->into;
+	return swap_possible(p->parts.conn, err) &&
+	       (now.there || swap_prepare(p->parts.conn, p->into, err));
+}
+
+/* Empty tables are filled faster when their indexes are built last, which must not be done to
+ * tables that others use. Where that cannot be (no right to make a schema, something hangs on the
+ * tables) the live ones are filled as they are. */
+static bool begin_beside(struct replaying *p, struct err *err)
+{
+	struct swap_look now;
+	struct err why;
+
+	if (!swap_look(p->parts.conn, BESIDE, &now, err))
+		return false;
+	if (now.there && !now.being_loaded)
+		return true; /* somebody else's */
+	if (!now.live_empty)
+		return !now.there || swap_drop(p->parts.conn, BESIDE, err);
+	if (swap_possible(p->parts.conn, &why) &&
+	    (now.there || swap_prepare(p->parts.conn, BESIDE, &why)))
+		p->target = BESIDE;
+	return true;
+}
+
+static bool begin_target(struct replaying *p, struct err *err)
+{
+	return lock_target(p, err) && (p->into ? begin_into(p, err) : begin_beside(p, err));
+}
+
+static bool exchange(const struct replaying *p, struct err *err)
+{
+	log_status("building indexes");
+	if (!swap_index(p->parts.conn, p->target, err))
+		return false;
+	log_status("exchanging the tables");
+	if (!swap_exchange(p->parts.conn, p->target, interrupt_flag(), err))
+		return false;
+	log_status(NULL);
+	return p->into || swap_drop(p->parts.conn, p->target, err);
+}
+
+static int end_into(const struct replaying *p, int code)
+{
+	struct err err;
+
+	if (!exchange(p, &err))
+		return stopped(p, NULL, &err);
+	fprintf(
+	    stderr,
+	    "fhirline replay: the tables are exchanged. The former ones are in schema %s: drop it "
+	    "when nobody\nmisses them (DROP SCHEMA %s CASCADE)\n",
+	    p->into, p->into);
+	return code;
+}
+
+/* Somebody loads the tables meanwhile: then they are filled as they are, what is there counts as
+ * unchanged. */
+static int end_beside(struct replaying *p, int code)
+{
+	struct err err;
+
+	if (exchange(p, &err))
+		return code;
+	if (err.code != ERR_CONFLICT || !swap_drop(p->parts.conn, p->target, &err))
+		return stopped(p, NULL, &err);
+	p->target = NULL;
+	return replay_target(p);
+}
+
+static int run_target(struct replaying *p)
+{
+	struct err err;
+	int code;
+
+	if (!begin_target(p, &err))
+		return failed(p, NULL, &err);
+	code = replay_target(p);
+	if (!p->target || (code != COMMAND_OK && code != COMMAND_INCOMPLETE))
+		return code;
+	return p->into ? end_into(p, code) : end_beside(p, code);
+}
+
 /* ---- the command ---- */
 
 static int run(struct replaying *p)
@@ -177,7 +296,7 @@ static int run(struct replaying *p)
 	p->parts.land = p->parts.conn ? landing_open(p->config, &err) : NULL;
 	if (p->parts.land) {
 		interrupt_catch();
-		code = p->all ? replay_all(p) : replay_one(p);
+		code = run_target(p);
 	} else {
 		code = failed(p, NULL, &err);
 	}
@@ -196,6 +315,10 @@ static int check(struct replaying *p, int nargs, char **argv)
 		                     command_quotable(p->run_id), p->run_id);
 	if (p->zip && !str_is_zip(str_of(p->zip)))
 		return command_usage("replay", "--zip takes five digits, such as 02139");
+	if (p->into && !swap_schema_valid(p->into))
+		return command_usage("replay",
+		                     "--into takes a name of at most 50 letters, digits and "
+		                     "_, not pg_…, public or stage");
 	return COMMAND_OK;
 }
 
@@ -205,6 +328,9 @@ int cmd_replay(int argc, char **argv)
 	const struct config_flag flags[] = {
 	    {"zip", "ZIP", "This zip code", .value = &p.zip},
 	    {"all", NULL, "Every zip code of the landing zone", .on = &p.all},
+	    {"into", "SCHEMA",
+	     "Load beside the live tables, in a new schema, then exchange them at once",
+	     .value = &p.into},
 	    {"json", NULL, "End each zip code with one JSON object on standard output",
 	     .on = &p.json},
 	    {0}};

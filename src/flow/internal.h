@@ -39,6 +39,7 @@ struct flow_run {
 	bool patient_history, observation_history;
 	bool track_seen;
 	bool remap;
+	bool beside;                  /* a replay that loads tables of its own (swap.h) */
 	const struct flow_step *step; /* a replay: whose rows are being merged; else NULL */
 
 	atomic_bool

@@ -122,11 +122,75 @@ static bool merge_patients(struct flow_work *w, const struct flow_run *run,
 	       (run->step || statement(w, run, "flow_merge_zip", 1, zip, NULL, err));
 }
 
+/* ---- a replay's first merge, when the table of observations is its own and has no rows ---- */
+
+static bool is_fresh(struct flow_work *w, const struct flow_run *run, bool *fresh, struct err *err)
+{
+	PGresult *res;
+
+	*fresh = false;
+	if (!run->beside)
+		return true;
+	res = pg_query(w->conn, sql_get("swap_fresh"), 0, NULL, err);
+	if (!res)
+		return false;
+	*fresh = pg_bool(res, 0, 0);
+	PQclear(res);
+	return true;
+}
+
+static bool take(struct flow_work *w, const struct flow_run *run, struct err *err)
+{
+	const char *params[] = {run->step->run_id};
+	char *sql = pg_sql_stage(sql_get("swap_take"), run->id, err);
+	PGresult *res = sql ? pg_query(w->conn, sql, 1, params, err) : NULL;
+	bool ok = res != NULL;
+
+	for (int r = 0; ok && r < PQntuples(res); r++)
+		ok = pg_exec_script(w->conn, PQgetvalue(res, r, 0), err);
+	PQclear(res);
+	free(sql);
+	return ok;
+}
+
+/* The stage becomes the table: its rows are not written a second time. */
+static bool take_observations(struct flow_work *w, const struct flow_run *run, bool doubles,
+                              struct err *err)
+{
+	return (!doubles || statement(w, run, "swap_single", 0, NULL, NULL, err)) &&
+	       take(w, run, err);
+}
+
+/* ---- a merge ---- */
+
+static bool merge_observations(struct flow_work *w, const struct flow_run *run,
+                               const char *const *params, const int64_t size[4], int64_t out[3],
+                               struct err *err)
+{
+	int64_t before[4], after[4];
+	bool fresh;
+
+	if (!is_fresh(w, run, &fresh, err))
+		return false;
+	if (fresh) {
+		out[0] = out[2] = size[3];
+		out[1] = 0;
+		return take_observations(w, run, size[2] != size[3], err);
+	}
+	if (!four(w, run, "flow_merge_written", before, err) ||
+	    !statement(w, run, "flow_merge_observation", 2, params, &out[2], err) ||
+	    !four(w, run, "flow_merge_written", after, err))
+		return false;
+	out[0] = after[2] - before[2];
+	out[1] = after[3] - before[3];
+	return true;
+}
+
 static bool merge_tables(struct flow_work *w, const struct flow_run *run, struct err *err)
 {
 	const char *params[] = {run->step ? run->step->run_id : run->id,
 	                        run->remap ? "true" : "false"};
-	int64_t size[4], before[4], after[4], patients = 0, observations = 0;
+	int64_t size[4], before[4], after[4], patients = 0, observations[3];
 
 	if (!four(w, run, "flow_merge_sizes", size, err) ||
 	    !four(w, run, "flow_merge_written", before, err))
@@ -134,15 +198,15 @@ static bool merge_tables(struct flow_work *w, const struct flow_run *run, struct
 	if (!merge_patients(w, run, params, &patients, err))
 		return false;
 	flow_crash_point("in_merge");
-	if (!statement(w, run, "flow_merge_observation", 2, params, &observations, err) ||
-	    !four(w, run, "flow_merge_written", after, err))
+	if (!four(w, run, "flow_merge_written", after, err) ||
+	    !merge_observations(w, run, params, size, observations, err))
 		return false;
 	if (run->track_seen && !run->incremental && !script(w, run, "flow_merge_seen", err))
 		return false;
 	return count(w, run, "Patient", after[0] - before[0], after[1] - before[1], patients,
 	             size[0], size[1], err) &&
-	       count(w, run, "Observation", after[2] - before[2], after[3] - before[3],
-	             observations, size[2], size[3], err);
+	       count(w, run, "Observation", observations[0], observations[1], observations[2],
+	             size[2], size[3], err);
 }
 
 static bool merge_in_transaction(struct flow_work *w, const struct flow_run *run, struct err *err)

@@ -27,9 +27,10 @@ enum replay_action replay_next(const struct replay_state *s, int64_t merge_rows)
 		return REPLAY_DONE;
 	if (s->ending)
 		return REPLAY_WAIT;
-	if (!s->merging && s->staged > 0 && (all_staged || s->staged >= enough(s, merge_rows)))
+	if (!s->merging && s->staged > 0 &&
+	    (all_staged || (!s->fresh && s->staged >= enough(s, merge_rows))))
 		return REPLAY_MERGE;
-	if (s->objects > 0 && s->staged < 2 * merge_rows)
+	if (s->objects > 0 && (s->fresh || s->staged < 2 * merge_rows))
 		return REPLAY_STAGE;
 	return all_staged && !s->merging && s->staged == 0 ? REPLAY_FATES : REPLAY_WAIT;
 }
@@ -86,7 +87,7 @@ static void mark_done(struct replay *r, enum replay_action a, uint32_t seq,
 		r->state.under_way--;
 		r->state.staged += rows;
 	} else if (a == REPLAY_MERGE) {
-		r->state.merging = false;
+		r->state.merging = r->state.fresh = false;
 		r->state.merged += rows;
 	} else {
 		r->state.ending = false;
@@ -290,6 +291,8 @@ bool replay_work(struct replay *r, const atomic_bool *stop, struct err *err)
 	int64_t renewed_ms = clock_mono_ms(r->flow.clock);
 	bool cancelled = false;
 
+	if (r->ended)
+		return true;
 	pthread_mutex_lock(&r->lock);
 	enter_step(r);
 	pthread_mutex_unlock(&r->lock);

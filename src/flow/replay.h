@@ -54,6 +54,7 @@ struct replay_state {
 	unsigned under_way; /* being staged */
 	int64_t staged;     /* rows in the stage */
 	int64_t merged;     /* rows so far */
+	bool fresh;         /* the first merge takes the stage as it is: all of the step at once */
 	bool merging;
 	bool ending; /* the step's fates are being applied */
 };
