@@ -45,7 +45,7 @@ struct flow_run {
 	atomic_bool
 	    stop; /* whatever is under way must end: cancelled, lost, broken, or the engine stops */
 
-	struct land *land; /* a view of the engine's, which ends with `stop`; NULL: a replay */
+	struct land *land; /* a view of the engine's or a replay's, which ends with `stop` */
 
 	pthread_mutex_t lock;
 	pthread_cond_t changed;

@@ -105,6 +105,7 @@ static void fail(struct replay *r, const struct err *err)
 	atomic_store(&r->run->stop, true);
 	pthread_cond_broadcast(&r->run->changed);
 	pthread_mutex_unlock(&r->run->lock);
+	land_wake(r->flow.land);
 }
 
 static enum replay_action wait_for_work(struct replay *r)
@@ -369,7 +370,8 @@ struct replay *replay_open(const struct replay_settings *s, const struct lineage
 	snprintf(r->into, sizeof r->into, "%s", s->into ? s->into : "");
 	pthread_mutex_init(&r->lock, NULL);
 	pthread_cond_init(&r->changed, NULL);
-	if (make_steps(r, err) && connect(r, err) && replay_rows_open(r, err))
+	r->run->land = land_view(r->flow.land, &r->run->stop, err);
+	if (r->run->land && make_steps(r, err) && connect(r, err) && replay_rows_open(r, err))
 		return r;
 	replay_close(r);
 	return NULL;

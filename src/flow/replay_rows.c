@@ -508,7 +508,7 @@ static char *open_patients(struct replay *r)
 	struct err ignored;
 	char *ids = NULL;
 
-	if (o->name[0] && land_get_small(r->flow.land, o->name, &b, &ignored) &&
+	if (o->name[0] && land_get_small(r->run->land, o->name, &b, &ignored) &&
 	    land_fates_read((struct str){b.p, b.n}, &f, &ignored)) {
 		ids = f.ids[LAND_PATIENTS_OPEN];
 		f.ids[LAND_PATIENTS_OPEN] = NULL;

@@ -167,7 +167,7 @@ bool replay_step_fates(struct replay_worker *w, const struct replay_step *step, 
 
 	if (!m->fates.name[0])
 		return pass_over(w, step, "it was made by an earlier fhirline", err);
-	if (!read_fates(w->r->flow.land, &m->fates, &f.lists, &e)) {
+	if (!read_fates(w->r->run->land, &m->fates, &f.lists, &e)) {
 		if (is_objects_fault(&e))
 			return pass_over(w, step, e.text, err);
 		*err = e;
