@@ -17,6 +17,12 @@ const struct command command_table[] = {
      "migrate applies what is missing, each step in a transaction, and may be run at any time and "
      "by\nseveral at once. status exits with 1 when the schema is not this build's.",
      OPTIONS_DATABASE | OPTIONS_LOG, cmd_db},
+    {"doctor", "[options]", "Try each dependency, and say what to do about what is wrong",
+     "The database, the FHIR server, the landing zone and the API's address, as the settings have "
+     "them.\nNothing is changed, but a landing folder that is missing is made.\nExit codes: 0 all "
+     "is "
+     "well, 1 something is not, 2 wrong usage or setting.",
+     OPTIONS_ALL, cmd_doctor},
     {"export", "--zip ZIP --format csv|ndjson [options]",
      "Write the rows of a zip code as CSV or NDJSON",
      "Those of the patients that live there now, without what is deleted; health data. A closed "

@@ -90,19 +90,29 @@ static struct fhir_source *make_source(const struct config *config, struct http_
 	return options.auth ? fhir_source_open(&options, err) : NULL;
 }
 
+bool parts_open_source(struct parts *p, const struct config *config, struct err *err)
+{
+	struct parts made = {0};
+
+	made.http = make_http(config, err);
+	if (made.http)
+		made.source = make_source(config, made.http, err);
+	if (made.source) {
+		*p = made;
+		return true;
+	}
+	parts_close(&made);
+	return false;
+}
+
 bool parts_open(struct parts *p, const struct config *config, const char *application_name,
                 struct err *err)
 {
-	struct parts made = {.database = database_options(config, application_name)};
+	struct parts made = {0};
 
-	if (!check_settings(config, err))
+	if (!check_settings(config, err) || !parts_open_source(&made, config, err))
 		return false;
-	made.http = make_http(config, err);
-	if (!made.http)
-		goto failed;
-	made.source = make_source(config, made.http, err);
-	if (!made.source)
-		goto failed;
+	made.database = database_options(config, application_name);
 	made.land = landing_open(config, err);
 	if (!made.land)
 		goto failed;

@@ -26,6 +26,8 @@ struct parts {
  * failure. */
 bool parts_open(struct parts *p, const struct config *config, const char *application_name,
                 struct err *err);
+/* The source alone, and what it needs. */
+bool parts_open_source(struct parts *p, const struct config *config, struct err *err);
 void parts_close(struct parts *p); /* zeroed is fine */
 
 /* What the engine works with; borrows from `p` and `config`. `only_run`: NULL for any. */
