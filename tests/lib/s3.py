@@ -21,8 +21,8 @@ def service(name, *args):
 class Server:
     """`minio` or `seaweedfs`; env has the settings with which fhirline lands there."""
 
-    def __init__(self, name, directory=None):
-        self.name, self.directory = name, directory or folder()
+    def __init__(self, name, directory=None, tls=False):
+        self.name, self.directory, self.options = name, directory or folder(), ["--tls"] if tls else []
         at_end(self.stop)
         self.start()
         lines = (self.directory / "env").read_text().splitlines()
@@ -32,7 +32,7 @@ class Server:
         self.client = Client(self.url, self.env["AWS_ACCESS_KEY_ID"], self.env["AWS_SECRET_ACCESS_KEY"])
 
     def start(self):
-        service(self.name, "start", "--dir", self.directory)
+        service(self.name, "start", "--dir", self.directory, *self.options)
 
     def unfinished(self):
         """Multipart uploads that are neither completed nor aborted. MinIO lists those of one whole name only; on its disk all are seen."""

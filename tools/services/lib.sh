@@ -66,3 +66,13 @@ until_true() {
 		sleep 0.2
 	done
 }
+
+# certificates DIR: an authority of its own (ca.pem) and a certificate for 127.0.0.1 and localhost (server.pem, server.key).
+certificates() {
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 365 -subj "/CN=fhirline test authority" \
+		-keyout "$1/ca.key" -out "$1/ca.pem" 2>/dev/null
+	openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj "/CN=localhost" -keyout "$1/server.key" -out "$1/server.csr" 2>/dev/null
+	echo "subjectAltName = IP:127.0.0.1, DNS:localhost" >"$1/server.ext"
+	openssl x509 -req -in "$1/server.csr" -CA "$1/ca.pem" -CAkey "$1/ca.key" -CAcreateserial -days 365 -extfile "$1/server.ext" \
+		-out "$1/server.pem" 2>/dev/null
+}

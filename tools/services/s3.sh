@@ -4,13 +4,14 @@
 . "$here/lib.sh"
 
 name=$(basename "$0")
-usage="usage: $name start|stop|status --dir DIR [--port P] [--now]"
-command=${1:-} dir='' port=0 now=''
+usage="usage: $name start|stop|status --dir DIR [--port P] [--tls] [--now]"
+command=${1:-} dir='' port=0 tls='' now=''
 shift || true
 while [ $# -gt 0 ]; do
 	case $1 in
 	--dir) dir=$2 && shift 2 ;;
 	--port) port=$2 && shift 2 ;;
+	--tls) tls=s && shift ;;
 	--now) now=-KILL && shift ;;
 	*) fail "$usage" ;;
 	esac
@@ -20,7 +21,7 @@ done
 secret() { od -An -N"$1" -tx1 /dev/urandom | tr -d ' \n'; }
 
 signed() {
-	curl -sS -o /dev/null -w '%{http_code}' --max-time 20 --aws-sigv4 aws:amz:us-east-1:s3 --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" \
+	curl -sS --noproxy '*' ${AWS_CA_BUNDLE:+--cacert "$AWS_CA_BUNDLE"} -o /dev/null -w '%{http_code}' --max-time 20 --aws-sigv4 aws:amz:us-east-1:s3 --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" \
 		-H "x-amz-content-sha256: e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855" "$@"
 }
 
@@ -32,15 +33,17 @@ bucket() {
 # The keys and the port stay over a restart, so that who uses the server finds it again.
 settings() {
 	[ -f "$dir/env" ] || {
+		[ -z "$tls" ] || certificates "$dir"
 		[ "$port" != 0 ] || port=$(free_ports 1)
 		(
 			umask 077
 			cat >"$dir/env.part" <<-END
-				AWS_ENDPOINT_URL_S3=http://127.0.0.1:$port
+				AWS_ENDPOINT_URL_S3=http$tls://127.0.0.1:$port
 				AWS_ACCESS_KEY_ID=fhirline$(secret 6)
 				AWS_SECRET_ACCESS_KEY=$(secret 20)
 				FHIRLINE_LANDING_URL=s3://fhirline/landing
 			END
+			[ -z "$tls" ] || echo "AWS_CA_BUNDLE=$dir/ca.pem" >>"$dir/env.part"
 		)
 		mv "$dir/env.part" "$dir/env"
 	}
@@ -48,6 +51,7 @@ settings() {
 	port=${AWS_ENDPOINT_URL_S3##*:}
 }
 
+unset AWS_CA_BUNDLE
 case $command in
 start)
 	command -v curl >/dev/null || fail "curl is missing; tools/setup --tests installs it"

@@ -27,20 +27,11 @@ api() {
 
 field() { python3 -c 'import json, sys; print(eval("d" + sys.argv[1], {"d": json.load(sys.stdin)}))' "$1"; }
 
-certificates() {
-	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 365 -subj "/CN=fhirline test authority" \
-		-keyout "$dir/ca.key" -out "$dir/ca.pem" 2>/dev/null
-	openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj "/CN=localhost" -keyout "$dir/server.key" -out "$dir/server.csr" 2>/dev/null
-	echo "subjectAltName = IP:127.0.0.1, DNS:localhost" >"$dir/server.ext"
-	openssl x509 -req -in "$dir/server.csr" -CA "$dir/ca.pem" -CAkey "$dir/ca.key" -CAcreateserial -days 365 -extfile "$dir/server.ext" \
-		-out "$dir/server.pem" 2>/dev/null
-}
-
 # The port stays over a restart, so that who uses the server finds it again.
 configure() {
 	[ ! -f "$dir/server.hcl" ] || return 0
 	[ "$port" != 0 ] || port=$(free_ports 1)
-	[ -z "$tls" ] || certificates
+	[ -z "$tls" ] || certificates "$dir"
 	mkdir -p "$dir/data" "$dir/plugins"
 	prepare
 	{
