@@ -11,5 +11,5 @@ ON CONFLICT (run_id, seq) DO UPDATE SET state = 'staged', error = NULL, patients
     landed = excluded.landed, staged = excluded.staged, rejected = excluded.rejected, elsewhere = excluded.elsewhere,
     missing = excluded.missing, expected = excluded.expected, patient_ids = excluded.patient_ids,
     next_url = excluded.next_url, seen_until = excluded.seen_until, attempts = batch.attempts + excluded.attempts,
-    ended_at = excluded.ended_at
+    ended_at = excluded.ended_at, csv_hash = NULL, csv_bytes = NULL
 WHERE batch.state IN ('pending', 'failed')

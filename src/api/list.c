@@ -2,7 +2,7 @@
 #include <stdio.h>
 
 #include "api/cursor.h"
-#include "api/json_row.h"
+#include "pg/json_row.h"
 #include "api/server.h"
 #include "base/hash.h"
 

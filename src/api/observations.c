@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/handlers.h"
-#include "api/json_row.h"
+#include "pg/json_row.h"
 #include "api/request.h"
 #include "api/when.h"
 

@@ -7,7 +7,7 @@
 #include "api/embed_web.h"
 #include "api/encode.h"
 #include "api/handlers.h"
-#include "api/json_row.h"
+#include "pg/json_row.h"
 #include "api/server.h"
 
 enum { COUNTS_EVERY_MS = 5000 };

@@ -2,7 +2,7 @@
 #include <stdio.h>
 
 #include "api/handlers.h"
-#include "api/json_row.h"
+#include "pg/json_row.h"
 #include "api/request.h"
 #include "api/when.h"
 

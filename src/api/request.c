@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "api/encode.h"
-#include "api/json_row.h"
+#include "pg/json_row.h"
 #include "api/server.h"
 
 enum {

@@ -3,7 +3,8 @@
 
 #include <stdio.h>
 
-#include "api/json_row.h"
+#include "api/columns.h"
+#include "pg/json_row.h"
 
 /* The key in JSON, and with `sql` the column where it has another name. */
 static const struct column columns[] = {
@@ -13,7 +14,8 @@ static const struct column columns[] = {
     {"source_url", COLUMN_TEXT, false, NULL, "The FHIR server that is read.", NULL},
     {"kind", COLUMN_TEXT, false, NULL,
      "full, incremental (only what changed since the last run), or replay (from the "
-     "landing zone).", "\"full\""},
+     "landing zone).",
+     "\"full\""},
     {"state", COLUMN_TEXT, false, NULL,
      "pending, running, completed, incomplete, failed or cancelled.", "\"running\""},
     {"phase", COLUMN_TEXT, false, NULL, "look, read, sweep, reconcile or done.", "\"read\""},

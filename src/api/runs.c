@@ -2,7 +2,7 @@
 #include <stdio.h>
 
 #include "api/handlers.h"
-#include "api/json_row.h"
+#include "pg/json_row.h"
 #include "api/run_json.h"
 #include "api/server.h"
 #include "fhir/map.h"

@@ -17,7 +17,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "api/json_row.h"
+#include "pg/json_row.h"
 #include "api/openapi.h"
 #include "pg/conn.h"
 

@@ -4,7 +4,7 @@
 #include <yyjson.h>
 
 #include "api/handlers.h"
-#include "api/json_row.h"
+#include "pg/json_row.h"
 #include "api/run_json.h"
 #include "api/server.h"
 #include "base/hash.h"

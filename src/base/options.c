@@ -65,6 +65,9 @@ const struct option option_table[OPTION_COUNT] = {
 
 	[OPT_ENGINE] = {"engine", OPTION_CHOICE, OPTIONS_INGEST, "local", .choices = "local|temporal",
 		.help = "What drives runs: workers of this process, or Temporal"},
+	[OPT_LANDING_FORMAT] = {"landing-format", OPTION_CHOICE, OPTIONS_INGEST, "ndjson",
+		.choices = "ndjson|csv",
+		.help = "csv: beside the raw resources (NDJSON) the landing zone gets the rows as CSV"},
 	[OPT_PATIENTS_PER_BATCH] = {"patients-per-batch", OPTION_INT, OPTIONS_INGEST, "10",
 		"patients", .min = 1, .max = 1000,
 		.help = "Patients whose observations make one batch"},

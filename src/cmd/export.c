@@ -8,12 +8,13 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "api/csv_row.h"
-#include "api/json_row.h"
+#include "api/columns.h"
 #include "cmd/command.h"
 #include "cmd/database.h"
 #include "cmd/interrupt.h"
 #include "cmd/output.h"
+#include "pg/csv_row.h"
+#include "pg/json_row.h"
 #include "pg/stream.h"
 
 enum {

@@ -159,6 +159,7 @@ struct flow_settings parts_flow_settings(const struct parts *p, const struct con
 	    .lease_ms = config_ms(config, OPT_LEASE),
 	    .overlap_ms = config_ms(config, OPT_OVERLAP),
 	    .mass_delete_percent = (int)config_int(config, OPT_MASS_DELETE_SHARE),
+	    .landing_csv = config_is(config, OPT_LANDING_FORMAT, "csv"),
 	    .only_run = only_run,
 	};
 }

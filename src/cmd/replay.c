@@ -123,6 +123,7 @@ static int replay_zip(const struct replaying *p, const char *zip)
 	struct err err;
 	int code;
 
+	settings.flow.landing_csv = false; /* what is landed stays as it is */
 	if (!lineage_load(p->parts.land, zip, p->run_id, &lineage, &err))
 		return failed(p, zip, &err);
 	replay = replay_open(&settings, &lineage, &err);

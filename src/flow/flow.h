@@ -58,6 +58,7 @@ struct flow_settings {
 	int64_t overlap_ms; /* how far an incremental run looks back behind the watermark; at least
 	                     * 122,000 (HAPI: transaction time-out 120 s and 2 s of clock drift) */
 	int mass_delete_percent; /* more vanishing than this needs allow_mass_delete */
+	bool landing_csv;        /* land the rows of each batch as CSV, too */
 	const char *only_run;    /* work on this run alone (ingest); NULL: on any */
 };
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "fhir/map.h"
+#include "flow/csv.h"
 #include "land/fates.h"
 #include "land/manifest.h"
 
@@ -55,6 +56,17 @@ static void add_object(struct buf *b, const PGresult *res, int r)
 	snprintf(o.name, sizeof o.name, "%.*s", STR_FMT(pg_str(res, r, 1)));
 	snprintf(o.sha256, sizeof o.sha256, "%.*s", STR_FMT(pg_str(res, r, 2)));
 	land_manifest_object(b, pg_bool(res, r, 0) ? LAND_PATIENT : LAND_OBSERVATION, &o);
+}
+
+static void add_csv(struct buf *b, const PGresult *res, int r)
+{
+	struct land_object o = {.bytes = pg_int(res, r, 7), .lines = pg_int(res, r, 8)};
+	char object[160];
+
+	snprintf(object, sizeof object, "%.*s", STR_FMT(pg_str(res, r, 1)));
+	snprintf(o.sha256, sizeof o.sha256, "%.*s", STR_FMT(pg_str(res, r, 6)));
+	flow_csv_name(o.name, object);
+	land_manifest_csv(b, pg_bool(res, r, 0) ? LAND_PATIENT : LAND_OBSERVATION, &o);
 }
 
 /* ---- fates ---- */
@@ -137,6 +149,10 @@ static bool put(struct land *land, const struct land_manifest *head, const PGres
 	land_manifest_begin(&b, head);
 	for (int r = 0; r < PQntuples(objects); r++)
 		add_object(&b, objects, r);
+	land_manifest_begin_csv(&b);
+	for (int r = 0; r < PQntuples(objects); r++)
+		if (!PQgetisnull(objects, r, 6))
+			add_csv(&b, objects, r);
 	land_manifest_name(name, head->zip, head->run_id);
 	ok = land_manifest_end(&b, err) && land_put_small(land, name, (struct str){b.p, b.n}, err);
 	buf_free(&b);

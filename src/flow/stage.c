@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "flow/csv.h"
 #include "flow/internal.h"
 #include "flow/line.h"
 #include "pg/copy.h"
@@ -26,6 +27,8 @@ struct staging {
 	enum fhir_type type;
 	struct arena scratch;
 	struct buf rows, rejects;
+	struct flow_csv *csv;        /* NULL: none is wanted, or it is in place */
+	struct land_object csv_file; /* name "": there is none */
 	int64_t staged, rejected, line, raw_bytes;
 };
 
@@ -59,10 +62,13 @@ static bool map_line(struct staging *s, struct str line, struct err *err)
 	                      .number = s->line,
 	                      .scratch = &s->scratch};
 
+	size_t mark = s->rows.n;
+
 	switch (flow_line_map(&l, line, &s->rows)) {
 	case FHIR_MAPPED:
 		s->staged++;
-		return true;
+		return !s->csv ||
+		       flow_csv_row(s->csv, (struct str){s->rows.p + mark, s->rows.n - mark}, err);
 	case FHIR_REJECTED:
 		add_reject(s, &l);
 		return true;
@@ -102,6 +108,28 @@ static bool copy_lines(struct staging *s, struct land_reader *reader, struct err
 	return send_piece(s, err);
 }
 
+static bool begin_csv(struct staging *s, struct err *err)
+{
+	if (!s->w->settings->landing_csv)
+		return true;
+	s->csv = flow_csv_create(s->run->land, s->landed->object.name, s->type, err);
+	return s->csv != NULL;
+}
+
+/* In place before the checkpoint that names it. */
+static bool end_csv(struct staging *s, struct err *err)
+{
+	struct flow_csv *csv = s->csv;
+
+	s->csv = NULL;
+	if (!csv)
+		return true;
+	if (!flow_csv_commit(csv, &s->csv_file, err))
+		return false;
+	flow_crash_point("csv_landed");
+	return true;
+}
+
 static bool copy_object(struct staging *s, struct err *err)
 {
 	const struct flow_landed *l = s->landed;
@@ -116,7 +144,7 @@ static bool copy_object(struct staging *s, struct err *err)
 	if (!sql)
 		return false;
 	reader = land_read(s->run->land, l->object.name, l->object.sha256, err);
-	if (!reader || !pg_copy_open(s->w->conn, sql, err))
+	if (!reader || !begin_csv(s, err) || !pg_copy_open(s->w->conn, sql, err))
 		goto out;
 	if (!copy_lines(s, reader, err)) {
 		pg_copy_abort(s->w->conn);
@@ -130,8 +158,10 @@ static bool copy_object(struct staging *s, struct err *err)
 		        "PostgreSQL staged %" PRId64 " rows of %" PRId64, rows, s->staged);
 		goto out;
 	}
-	ok = true;
+	ok = end_csv(s, err);
 out:
+	flow_csv_abort(s->csv);
+	s->csv = NULL;
 	land_read_close(reader);
 	free(sql);
 	return ok;
@@ -245,13 +275,25 @@ static bool write_checkpoint(struct staging *s, struct err *err)
 	return true;
 }
 
+static bool write_csv(struct staging *s, struct err *err)
+{
+	char seq[16], bytes[24];
+	const char *params[] = {s->run->id, seq, s->csv_file.sha256, bytes};
+
+	if (!s->csv_file.name[0])
+		return true;
+	snprintf(seq, sizeof seq, "%u", s->batch->seq);
+	put_int(bytes, s->csv_file.bytes);
+	return pg_exec(s->w->conn, sql_get("flow_batch_csv"), 4, params, NULL, err);
+}
+
 static bool stage_in_transaction(struct staging *s, struct err *err)
 {
 	if (s->batch->kind != FLOW_ID_PAGE && s->landed->landed > 0 && !copy_object(s, err))
 		return false;
 	flow_crash_point("before_checkpoint");
 	if (!write_rejects(s, err) || !write_seen(s, err) || !write_checkpoint(s, err) ||
-	    !flow_store_fence(s->w->conn, s->run, err))
+	    !write_csv(s, err) || !flow_store_fence(s->w->conn, s->run, err))
 		return false;
 	flow_crash_point("before_commit");
 	return pg_commit(s->w->conn, err);
@@ -291,6 +333,7 @@ static bool try_stage(struct flow_work *w, struct flow_run *run, void *arg, stru
 
 	(void)run;
 	s->staged = s->rejected = s->line = s->raw_bytes = 0;
+	s->csv_file = (struct land_object){0};
 	buf_clear(&s->rows);
 	buf_clear(&s->rejects);
 	if (!already_staged(s, &is, err))

@@ -94,6 +94,20 @@ bool land_get_line(struct land *l, const char *name, int64_t line, struct buf *o
 bool land_put_small(struct land *l, const char *name, struct str bytes, struct err *err);
 bool land_get_small(struct land *l, const char *name, struct buf *out, struct err *err);
 
+/* Plain files: any bytes, given in pieces and hashed on the way: CSV beside the objects, exports.
+ * Atomic like an object. `out` gets name, hash and bytes; `lines` and `raw_bytes` are the caller's.
+ * Commit frees it, also on failure. */
+struct land_plain;
+struct land_plain *land_plain_create(struct land *l, const char *name, bool replace,
+                                     struct err *err);
+bool land_plain_write(struct land_plain *f, const void *p, size_t n, struct err *err);
+bool land_plain_commit(struct land_plain *f, struct land_object *out, struct err *err);
+void land_plain_abort(struct land_plain *f); /* leaves nothing behind. NULL is fine */
+
+/* Size and hash of the bytes under any name, as they lie there. ERR_NOT_FOUND when there are none.
+ */
+bool land_hash(struct land *l, const char *name, struct land_object *out, struct err *err);
+
 /* Tells each object and small file below `folder` ("": all; "zip=02139"; a run's) and its size in
  * bytes, in bytewise order of names. What is not of the layout's alphabet, or being written, is
  * left out. `each` returning false ends it with the error that it set. */

@@ -123,16 +123,32 @@ void land_manifest_begin(struct buf *b, const struct land_manifest *m)
 	buf_lit(b, "  },\n  \"objects\": [");
 }
 
-void land_manifest_object(struct buf *b, enum land_manifest_type type, const struct land_object *o)
+static void add_file(struct buf *b, enum land_manifest_type type, const struct land_object *o)
 {
 	/* the first one follows the bracket */
 	buf_printf(b, "%s\n    {\"name\": ", b->n && b->p[b->n - 1] == '[' ? "" : ",");
 	buf_add_json(b, str_of(o->name));
 	buf_printf(b, ", \"type\": \"%s\", \"sha256\": ", land_manifest_type_name(type));
 	buf_add_json(b, str_of(o->sha256));
-	buf_printf(b,
-	           ", \"bytes\": %" PRId64 ", \"raw_bytes\": %" PRId64 ", \"lines\": %" PRId64 "}",
-	           o->bytes, o->raw_bytes, o->lines);
+	buf_printf(b, ", \"bytes\": %" PRId64, o->bytes);
+}
+
+void land_manifest_object(struct buf *b, enum land_manifest_type type, const struct land_object *o)
+{
+	add_file(b, type, o);
+	buf_printf(b, ", \"raw_bytes\": %" PRId64 ", \"lines\": %" PRId64 "}", o->raw_bytes,
+	           o->lines);
+}
+
+void land_manifest_begin_csv(struct buf *b)
+{
+	buf_lit(b, "\n  ],\n  \"csv\": [");
+}
+
+void land_manifest_csv(struct buf *b, enum land_manifest_type type, const struct land_object *o)
+{
+	add_file(b, type, o);
+	buf_printf(b, ", \"rows\": %" PRId64 "}", o->lines);
 }
 
 bool land_manifest_end(struct buf *b, struct err *err)
@@ -217,7 +233,7 @@ static bool read_counts(yyjson_val *root, struct land_manifest *m)
 	return true;
 }
 
-static bool read_object(yyjson_val *v, struct land_manifest_object *o)
+static bool read_file(yyjson_val *v, struct land_manifest_object *o)
 {
 	char type[16];
 	struct err ignored;
@@ -230,28 +246,52 @@ static bool read_object(yyjson_val *v, struct land_manifest_object *o)
 	if (strcmp(type, "Patient") != 0 && strcmp(type, "Observation") != 0)
 		return false;
 	o->type = strcmp(type, "Patient") == 0 ? LAND_PATIENT : LAND_OBSERVATION;
-	return get_count(yyjson_obj_get(v, "bytes"), &o->object.bytes) &&
-	       get_count(yyjson_obj_get(v, "raw_bytes"), &o->object.raw_bytes) &&
+	return get_count(yyjson_obj_get(v, "bytes"), &o->object.bytes);
+}
+
+static bool read_object(yyjson_val *v, struct land_manifest_object *o)
+{
+	return read_file(v, o) && get_count(yyjson_obj_get(v, "raw_bytes"), &o->object.raw_bytes) &&
 	       get_count(yyjson_obj_get(v, "lines"), &o->object.lines);
+}
+
+static bool read_csv(yyjson_val *v, struct land_manifest_object *o)
+{
+	if (!read_file(v, o) || !get_count(yyjson_obj_get(v, "rows"), &o->object.lines))
+		return false;
+	o->object.raw_bytes = o->object.bytes;
+	return true;
+}
+
+/* A list of the manifest. The caller owns what *out points to, also on failure. */
+static bool read_list(yyjson_val *list, bool (*one)(yyjson_val *, struct land_manifest_object *),
+                      const char *what, struct land_manifest_object **out, size_t *count,
+                      struct err *err)
+{
+	yyjson_val *v;
+	size_t i, max;
+
+	if (!yyjson_is_arr(list) || yyjson_arr_size(list) > OBJECTS_MAX)
+		return bad(err, what);
+	*out = calloc(yyjson_arr_size(list) + 1, sizeof **out);
+	if (!*out)
+		return err_set(err, ERR_NOMEM, "land.manifest", "out of memory");
+	yyjson_arr_foreach(list, i, max, v)
+	{
+		if (!one(v, &(*out)[i]))
+			return bad(err, what);
+		++*count;
+	}
+	return true;
 }
 
 static bool read_objects(yyjson_val *root, struct land_manifest *m, struct err *err)
 {
-	yyjson_val *list = yyjson_obj_get(root, "objects"), *v;
-	size_t i, max;
+	yyjson_val *csv = yyjson_obj_get(root, "csv"); /* earlier versions have none */
 
-	if (!yyjson_is_arr(list) || yyjson_arr_size(list) > OBJECTS_MAX)
-		return bad(err, "objects");
-	m->objects = calloc(yyjson_arr_size(list) + 1, sizeof *m->objects);
-	if (!m->objects)
-		return err_set(err, ERR_NOMEM, "land.manifest", "out of memory");
-	yyjson_arr_foreach(list, i, max, v)
-	{
-		if (!read_object(v, &m->objects[i]))
-			return bad(err, "objects");
-		m->object_count++;
-	}
-	return true;
+	return read_list(yyjson_obj_get(root, "objects"), read_object, "objects", &m->objects,
+	                 &m->object_count, err) &&
+	       (!csv || read_list(csv, read_csv, "csv", &m->csv, &m->csv_count, err));
 }
 
 /* What manifests of earlier versions do not have: absent is as null. */
@@ -344,6 +384,7 @@ void land_manifest_free(struct land_manifest *m)
 	if (!m)
 		return;
 	free(m->objects);
+	free(m->csv);
 	yyjson_doc_free(r->doc);
 	free(r);
 }

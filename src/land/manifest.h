@@ -11,8 +11,9 @@
  * left the zip code. land/fates.h reads and writes it; the manifest has its hash.
  *
  * Writing: land_manifest_begin(), land_manifest_object() for each object in the order in which they
- * are to be read, land_manifest_end(); all append to a buf. Nothing in it is a secret: the caller
- * gives the URL without user and password.
+ * are to be read, land_manifest_begin_csv(), land_manifest_csv() for each CSV, land_manifest_end();
+ * all append to a buf. Nothing in it is a secret: the caller gives the URL without user and
+ * password.
  */
 #ifndef FHIRLINE_LAND_MANIFEST_H
 #define FHIRLINE_LAND_MANIFEST_H
@@ -56,6 +57,8 @@ struct land_manifest {
 	struct land_manifest_object
 	    *objects; /* filled by land_manifest_read(); not looked at when writing */
 	size_t object_count;
+	struct land_manifest_object *csv; /* likewise: rows as CSV; `lines` is how many rows */
+	size_t csv_count;
 };
 
 /* "zip=02139/run=…/manifest.json" */
@@ -66,6 +69,8 @@ void land_fates_name(char out[160], const char *zip, const char *run_id);
 
 void land_manifest_begin(struct buf *b, const struct land_manifest *m); /* all but the objects */
 void land_manifest_object(struct buf *b, enum land_manifest_type type, const struct land_object *o);
+void land_manifest_begin_csv(struct buf *b); /* after the last object */
+void land_manifest_csv(struct buf *b, enum land_manifest_type type, const struct land_object *o);
 bool land_manifest_end(struct buf *b, struct err *err); /* ERR_LIMIT when it did not fit */
 
 /* All of it, checked: version, kinds of values, object names that stay within the landing zone.

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "api/json_row.h"
+#include "pg/json_row.h"
 
 #include <endian.h>
 #include <string.h>
@@ -284,47 +284,59 @@ static void json_text_array(struct buf *out, const char *p, size_t n)
 	buf_lit(out, "]");
 }
 
-void json_value(struct buf *out, enum column_type type, const PGresult *result, int row, int column)
+/* timestamptz: µs since 2000. */
+static int64_t time_of(const char *p)
 {
-	const char *v = PQgetvalue(result, row, column);
-	size_t n = (size_t)PQgetlength(result, row, column);
+	int64_t v = be64(p);
 
-	if (PQgetisnull(result, row, column)) {
+	if (v == INT64_MIN || v > INT64_MAX - PG_EPOCH_US) /* the infinities */
+		return INT64_MIN;
+	return v + PG_EPOCH_US;
+}
+
+void json_field(struct buf *out, enum column_type type, struct str v)
+{
+	if (!v.p) {
 		buf_lit(out, "null");
 		return;
 	}
 	switch (type) {
 	case COLUMN_TEXT:
-		json_text(out, v, n);
+		json_text(out, v.p, v.n);
 		break;
 	case COLUMN_TEXT_ARRAY:
-		json_text_array(out, v, n);
+		json_text_array(out, v.p, v.n);
 		break;
 	case COLUMN_BOOL:
-		buf_add_cstr(out, *v ? "true" : "false");
+		buf_add_cstr(out, *v.p ? "true" : "false");
 		break;
 	case COLUMN_INT4:
-		json_int(out, be32(v));
+		json_int(out, be32(v.p));
 		break;
 	case COLUMN_INT8:
-		json_int(out, be64(v));
+		json_int(out, be64(v.p));
 		break;
 	case COLUMN_NUMERIC:
-		json_numeric(out, v, n);
+		json_numeric(out, v.p, v.n);
 		break;
 	case COLUMN_DATE:
-		json_date(out, (int64_t)be32(v) + PG_EPOCH_DAYS);
+		json_date(out, (int64_t)be32(v.p) + PG_EPOCH_DAYS);
 		break;
 	case COLUMN_TIME:
-		json_time(out, json_get_time(result, row, column));
+		json_time(out, time_of(v.p));
 		break;
 	case COLUMN_TIME_US:
-		json_time(out, be64(v));
+		json_time(out, be64(v.p));
 		break;
 	case COLUMN_JSON: /* a version byte, then the text */
-		buf_add(out, v + 1, n > 0 ? n - 1 : 0);
+		buf_add(out, v.p + 1, v.n > 0 ? v.n - 1 : 0);
 		break;
 	}
+}
+
+void json_value(struct buf *out, enum column_type type, const PGresult *result, int row, int column)
+{
+	json_field(out, type, json_get_text(result, row, column));
 }
 
 /* In one piece: a list of 100 rows has 3,500 keys. */
@@ -380,14 +392,8 @@ int64_t json_get_int8(const PGresult *result, int row, int column)
 
 int64_t json_get_time(const PGresult *result, int row, int column)
 {
-	int64_t v;
-
-	if (PQgetisnull(result, row, column))
-		return INT64_MIN;
-	v = be64(PQgetvalue(result, row, column));
-	if (v == INT64_MIN || v > INT64_MAX - PG_EPOCH_US) /* the infinities */
-		return INT64_MIN;
-	return v + PG_EPOCH_US;
+	return PQgetisnull(result, row, column) ? INT64_MIN
+	                                        : time_of(PQgetvalue(result, row, column));
 }
 
 struct str json_get_text(const PGresult *result, int row, int column)

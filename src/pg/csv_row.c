@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "api/csv_row.h"
+#include "pg/csv_row.h"
 
 #include <string.h>
 
-#include "api/json_row.h"
+#include "pg/json_row.h"
 
 static bool needs_quotes(struct str text)
 {
@@ -36,12 +36,11 @@ void csv_text(struct buf *out, struct str text)
 }
 
 /* Numbers, dates and times: their JSON, without quotes around it. Nothing in them needs any. */
-static void csv_plain(struct buf *out, enum column_type type, const PGresult *result, int row,
-                      int column)
+static void csv_plain(struct buf *out, enum column_type type, struct str v)
 {
 	size_t start = out->n, n;
 
-	json_value(out, type, result, row, column);
+	json_field(out, type, v);
 	n = out->n - start;
 	if (str_is((struct str){out->p + start, n}, "null")) {
 		out->n = start;
@@ -51,11 +50,11 @@ static void csv_plain(struct buf *out, enum column_type type, const PGresult *re
 	}
 }
 
-static void csv_array(struct buf *out, const PGresult *result, int row, int column)
+static void csv_array(struct buf *out, struct str v)
 {
 	struct buf json = BUF_INIT(out->max);
 
-	json_value(&json, COLUMN_TEXT_ARRAY, result, row, column);
+	json_field(&json, COLUMN_TEXT_ARRAY, v);
 	if (json.failed)
 		out->failed = true;
 	else
@@ -63,34 +62,28 @@ static void csv_array(struct buf *out, const PGresult *result, int row, int colu
 	buf_free(&json);
 }
 
-static void csv_value(struct buf *out, enum column_type type, const PGresult *result, int row,
-                      int column)
+static void csv_field(struct buf *out, enum column_type type, struct str v)
 {
-	struct str text;
-
-	if (PQgetisnull(result, row, column))
+	if (!v.p)
 		return;
 	switch (type) {
 	case COLUMN_TEXT:
-		csv_text(out, json_get_text(result, row, column));
+		csv_text(out, v);
+		break;
+	case COLUMN_JSON: /* a version byte, then the text */
+		csv_text(out, (struct str){v.p + 1, v.n ? v.n - 1 : 0});
+		break;
+	case COLUMN_TEXT_ARRAY:
+		csv_array(out, v);
 		break;
 	case COLUMN_BOOL:
 	case COLUMN_INT4:
 	case COLUMN_INT8:
-		json_value(out, type, result, row, column);
-		break;
-	case COLUMN_JSON: /* a version byte, then the text */
-		text = json_get_text(result, row, column);
-		csv_text(out, (struct str){text.p + 1, text.n - 1});
-		break;
-	case COLUMN_TEXT_ARRAY:
-		csv_array(out, result, row, column);
-		break;
 	case COLUMN_NUMERIC:
 	case COLUMN_DATE:
 	case COLUMN_TIME:
 	case COLUMN_TIME_US:
-		csv_plain(out, type, result, row, column);
+		csv_plain(out, type, v);
 		break;
 	}
 }
@@ -105,12 +98,23 @@ void csv_header(struct buf *out, const struct column_table *table)
 	buf_lit(out, "\r\n");
 }
 
+static void csv_next(struct buf *out, const struct column_table *table, size_t i, struct str v)
+{
+	if (i)
+		buf_lit(out, ",");
+	csv_field(out, table->columns[i].type, v);
+}
+
 void csv_row(struct buf *out, const struct column_table *table, const PGresult *result, int row)
 {
-	for (size_t i = 0; i < table->count; i++) {
-		if (i)
-			buf_lit(out, ",");
-		csv_value(out, table->columns[i].type, result, row, (int)i);
-	}
+	for (size_t i = 0; i < table->count; i++)
+		csv_next(out, table, i, json_get_text(result, row, (int)i));
+	buf_lit(out, "\r\n");
+}
+
+void csv_fields(struct buf *out, const struct column_table *table, const struct str *fields)
+{
+	for (size_t i = 0; i < table->count; i++)
+		csv_next(out, table, i, fields[i]);
 	buf_lit(out, "\r\n");
 }

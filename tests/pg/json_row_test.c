@@ -8,7 +8,8 @@
 
 #include <cmocka.h>
 
-#include "api/json_row.h"
+#include "api/columns.h"
+#include "pg/json_row.h"
 
 static void check_text(const char *in, size_t n, const char *want)
 {

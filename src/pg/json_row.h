@@ -6,14 +6,15 @@
  * JSON form (NaN, infinity, dates outside of the years 1–9999) becomes null. All append to `struct
  * buf` and set its `failed` at the limit.
  */
-#ifndef FHIRLINE_API_JSON_ROW_H
-#define FHIRLINE_API_JSON_ROW_H
+#ifndef FHIRLINE_PG_JSON_ROW_H
+#define FHIRLINE_PG_JSON_ROW_H
 
 #include <libpq-fe.h>
 #include <stdint.h>
 
-#include "api/columns.h"
 #include "base/buf.h"
+#include "base/str.h"
+#include "pg/column.h"
 
 /* An object of the first `table->count` columns of row `row`. */
 void json_row(struct buf *out, const struct column_table *table, const PGresult *result, int row);
@@ -21,6 +22,9 @@ void json_row(struct buf *out, const struct column_table *table, const PGresult 
 /* One value of a known type, NULL as null. */
 void json_value(struct buf *out, enum column_type type, const PGresult *result, int row,
                 int column);
+
+/* The same, of its binary form; absent: NULL. */
+void json_field(struct buf *out, enum column_type type, struct str v);
 
 /* Whether the result's columns are those of the table, by number, name and type. */
 bool json_row_fits(const struct column_table *table, const PGresult *result);
