@@ -69,19 +69,33 @@ static bool act_broken(struct temporal_activity_task *task, void *ctx, struct er
 	return err_set(err, ERR_IO, "tool", "cannot land");
 }
 
-/* Beats every 20 ms, with a count that an attempt before may have begun, until it has reached n. */
+/* A JSON string without escapes, as a path. */
+static bool input_path(struct temporal_payloads input, char path[256], struct err *err)
+{
+	struct str json;
+
+	if (!temporal_payload_json(input, 0, &json, err))
+		return false;
+	if (json.n < 2 || json.n >= 256 || json.p[0] != '"')
+		return err_set(err, ERR_DATA, "tool", "the input is not a path");
+	snprintf(path, 256, "%.*s", (int)json.n - 2, json.p + 1);
+	return true;
+}
+
+/* Beats every 20 ms, with a count that an attempt before may have begun, until the file is there.
+ */
 static bool act_slow(struct temporal_activity_task *task, void *ctx, struct err *err)
 {
 	const struct temporal_activity_info *info = temporal_activity_info(task);
-	int64_t n, done = 0;
-	char text[32];
+	char text[32], path[256];
+	int64_t done = 0;
 
 	(void)ctx;
-	if (!input_number(info->input, &n, err) ||
+	if (!input_path(info->input, path, err) ||
 	    (info->heartbeat.n && !input_number(info->heartbeat, &done, err)))
 		return false;
 	fprintf(stderr, "slow begins at %lld\n", (long long)done);
-	for (; done < n; done++) {
+	for (; access(path, F_OK); done++) {
 		snprintf(text, sizeof text, "%lld", (long long)done);
 		switch (
 		    temporal_activity_heartbeat(task, TEMPORAL_ONE(temporal_json(str_of(text))))) {
@@ -304,13 +318,11 @@ static bool wf_timers(struct temporal_task *task, void *ctx, struct err *err)
 /* Code with a bug, until the file of that name is there. */
 static bool wf_bug(struct temporal_task *task, void *ctx, struct err *err)
 {
-	struct str json;
 	char path[256];
 
 	(void)ctx;
-	if (!temporal_payload_json(temporal_task_info(task)->input, 0, &json, err))
+	if (!input_path(temporal_task_info(task)->input, path, err))
 		return false;
-	snprintf(path, sizeof path, "%.*s", json.n > 2 ? (int)json.n - 2 : 0, json.p + 1);
 	if (access(path, F_OK))
 		return err_set(err, ERR_INTERNAL, "tool", "a bug in the workflow's code");
 	temporal_task_complete(task, TEMPORAL_ONE(temporal_json(STR("\"repaired\""))));
