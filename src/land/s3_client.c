@@ -408,6 +408,15 @@ void s3_client_wake(struct s3_client *c)
 	http_client_wake(c->http);
 }
 
+static int64_t timeout_of(const struct s3_client *c, const struct s3_request *req)
+{
+	if (req->last)
+		return LAST_MS;
+	if (req->timeout_ms)
+		return req->timeout_ms;
+	return c->stop ? 0 : BRIEF_MS;
+}
+
 bool s3_call(struct s3_client *c, const struct s3_request *req, const int *fine,
              struct s3_answer *answer, struct err *err)
 {
@@ -425,9 +434,7 @@ bool s3_call(struct s3_client *c, const struct s3_request *req, const int *fine,
 		                            .headers = headers.lines,
 		                            .body = req->body,
 		                            .max_body = req->max_body,
-		                            .whole_timeout_ms = req->last ? LAST_MS
-		                                                : c->stop ? 0
-		                                                          : BRIEF_MS,
+		                            .whole_timeout_ms = timeout_of(c, req),
 		                            .keep_header = req->keep_header,
 		                            .cancel = req->last ? NULL : c->stop,
 		                            .sign = &sign};

@@ -42,8 +42,9 @@ struct s3_request {
 	struct str body;                    /* p NULL: none */
 	bool checksum;                      /* send x-amz-checksum-sha256 of the body */
 	const char *keep_header;
-	size_t max_body; /* of the answer */
-	bool last;       /* goes out once, briefly, even when the client must stop: to clean up */
+	size_t max_body;    /* of the answer */
+	int64_t timeout_ms; /* for one attempt; 0: the usual */
+	bool last; /* goes out once, briefly, even when the client must stop: to clean up */
 };
 
 struct s3_answer {

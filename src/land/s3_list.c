@@ -6,7 +6,8 @@
 
 #include "land/s3_xml.h"
 
-enum { XML_MAX = 4 << 20 };
+/* An engine's control thread asks for lists, and must renew its leases. */
+enum { XML_MAX = 4 << 20, PAGE_TIMEOUT_MS = 8000 };
 
 /* One page of a list of objects or of uploads: its entries go to `each` as they are read. */
 struct page {
@@ -94,7 +95,8 @@ static bool list_page_by_page(struct s3_client *c, const char *start, struct pag
 
 static bool object_page(struct s3_client *c, const char *prefix, struct page *p, struct err *err)
 {
-	struct s3_request req = {.method = "GET", .doing = "list", .max_body = XML_MAX};
+	struct s3_request req = {
+	    .method = "GET", .doing = "list", .timeout_ms = PAGE_TIMEOUT_MS, .max_body = XML_MAX};
 	char token[S3_XML_TEXT];
 	size_t n = 0;
 
@@ -108,7 +110,8 @@ static bool object_page(struct s3_client *c, const char *prefix, struct page *p,
 
 static bool upload_page(struct s3_client *c, const char *prefix, struct page *p, struct err *err)
 {
-	struct s3_request req = {.method = "GET", .doing = "list", .max_body = XML_MAX};
+	struct s3_request req = {
+	    .method = "GET", .doing = "list", .timeout_ms = PAGE_TIMEOUT_MS, .max_body = XML_MAX};
 	char key[S3_XML_TEXT], upload[S3_UPLOAD_ID_MAX];
 	size_t n = 0;
 
