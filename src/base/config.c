@@ -7,12 +7,17 @@
 #include <string.h>
 
 #include "base/config_value.h"
+#include "base/dotenv.h"
+#include "base/locked.h"
 #include "base/suggest.h"
 
 #define WHERE "config"
 
 struct config {
 	struct config_value values[OPTION_COUNT];
+	char *references[OPTION_COUNT]; /* NULL: none was resolved */
+	void *kept;
+	void (*free_kept)(void *);
 };
 
 /* ---- sources of values ---- */
@@ -63,54 +68,80 @@ static bool set_from_file(struct config *c, const struct option *o, const char *
 	bool ok = config_read_file(what, path, &b, err) &&
 	          set_value(c, o, what, b.p ? b.p : "", CONFIG_FILE, ERR_CONFIG, err);
 
-	if (b.p)
-		explicit_bzero(b.p, b.cap);
-	buf_free(&b);
+	buf_wipe(&b);
 	return ok;
 }
 
-static const char *environment(const char *name)
+/* A variable of the environment, or of `file` when that is given. Empty counts as not set. */
+static const char *variable(const struct dotenv *file, const char *name)
 {
-	const char *value = getenv(name);
+	const char *value = file ? dotenv_get(file, name) : getenv(name);
 
 	return value && *value ? value : NULL;
 }
 
-/* The variables that other tools take: the first that is set. */
-static bool load_foreign(struct config *c, const struct option *o, struct err *err)
+/* NAME, or the file that NAME_FILE names. *found: one of them was there. */
+static bool load_variable(struct config *c, const struct option *o, const struct dotenv *from,
+                          const char *name, bool *found, struct err *err)
+{
+	char file_name[OPTION_ENV_MAX + 8];
+	const char *value = variable(from, name), *file;
+
+	snprintf(file_name, sizeof file_name, "%s_FILE", name);
+	file = o->secret ? variable(from, file_name) : NULL;
+	if (value && file)
+		return err_set(err, ERR_CONFIG, WHERE, "%s and %s are both set; unset one", name,
+		               file_name);
+	*found = value || file;
+	if (file)
+		return set_from_file(c, o, file_name, file, err);
+	return !value || set_value(c, o, name, value, from ? CONFIG_ENV_FILE : CONFIG_ENVIRONMENT,
+	                           ERR_CONFIG, err);
+}
+
+/* Ours first, then the variables that other tools take. */
+static bool load_variables(struct config *c, const struct option *o, const struct dotenv *from,
+                           bool *found, struct err *err)
 {
 	char name[OPTION_ENV_MAX];
 
-	for (const char *p = o->also; p && *p;) {
+	option_env_name(o, name);
+	if (!load_variable(c, o, from, name, found, err))
+		return false;
+	for (const char *p = o->also; !*found && p && *p;) {
 		size_t n = strcspn(p, "|");
-		const char *value;
 
 		snprintf(name, sizeof name, "%.*s", (int)n, p);
-		value = environment(name);
-		if (value)
-			return set_value(c, o, name, value, CONFIG_ENVIRONMENT, ERR_CONFIG, err);
+		if (!load_variable(c, o, from, name, found, err))
+			return false;
 		p += n + (p[n] == '|');
 	}
 	return true;
 }
 
-static bool load_environment(struct config *c, const struct option *o, struct err *err)
+static bool load_environment(struct config *c, const struct option *o, const struct dotenv *file,
+                             struct err *err)
 {
-	char name[OPTION_ENV_MAX], file_name[OPTION_ENV_MAX + 8];
-	const char *value, *file;
+	bool found = false;
 
-	option_env_name(o, name);
-	snprintf(file_name, sizeof file_name, "%s_FILE", name);
-	value = environment(name);
-	file = o->secret ? environment(file_name) : NULL;
-	if (value && file)
-		return err_set(err, ERR_CONFIG, WHERE, "%s and %s are both set; unset one", name,
-		               file_name);
-	if (file)
-		return set_from_file(c, o, file_name, file, err);
-	if (!value)
-		return load_foreign(c, o, err);
-	return set_value(c, o, name, value, CONFIG_ENVIRONMENT, ERR_CONFIG, err);
+	return load_variables(c, o, NULL, &found, err) &&
+	       (found || !file || load_variables(c, o, file, &found, err));
+}
+
+/* It must be known before the other settings are read. */
+static const char *env_file_path(unsigned groups, int argc, char **argv)
+{
+	const char *path = getenv("FHIRLINE_ENV_FILE");
+
+	if (!(groups & option_table[OPT_ENV_FILE].group))
+		return NULL;
+	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+		if (strncmp(argv[i], "--env-file=", 11) == 0)
+			path = argv[i] + 11;
+		else if (strcmp(argv[i], "--env-file") == 0 && i + 1 < argc)
+			path = argv[i + 1];
+	}
+	return path && *path ? path : NULL;
 }
 
 /* ---- flags ---- */
@@ -265,22 +296,29 @@ struct config *config_load(unsigned groups, const struct config_flag *flags, int
 {
 	struct config *c = calloc(1, sizeof *c);
 	struct parse p = {c, groups, flags ? flags : no_flags, argc, argv, 1};
+	const char *path = env_file_path(groups, argc, argv);
+	struct dotenv *file = NULL;
 
 	if (!c) {
 		err_set(err, ERR_NOMEM, WHERE, "out of memory");
 		return NULL;
 	}
+	if (path && !(file = dotenv_read(path, err)))
+		goto failed;
 	for (size_t i = 0; i < OPTION_COUNT; i++) {
 		const struct option *o = &option_table[i];
 
 		if (!set_value(c, o, o->name, o->fallback, CONFIG_DEFAULT, ERR_INTERNAL, err))
 			goto failed;
-		if ((o->group & groups) && !load_environment(c, o, err))
+		if ((o->group & groups) && !load_environment(c, o, file, err))
 			goto failed;
 	}
-	if (load_flags(&p, nargs, err) && check_needs(c, groups, err))
-		return c;
+	if (!load_flags(&p, nargs, err) || !check_needs(c, groups, err))
+		goto failed;
+	dotenv_free(file);
+	return c;
 failed:
+	dotenv_free(file);
 	config_free(c);
 	return NULL;
 }
@@ -290,13 +328,116 @@ void config_free(struct config *c)
 	if (!c)
 		return;
 	for (size_t i = 0; i < OPTION_COUNT; i++) {
-		char *text = c->values[i].text;
-
-		if (text && option_table[i].secret)
-			explicit_bzero(text, strlen(text));
-		free(text);
+		config_value_free(&option_table[i], &c->values[i]);
+		free(c->references[i]);
 	}
+	if (c->free_kept)
+		c->free_kept(c->kept);
 	free(c);
+}
+
+/* ---- references ---- */
+
+bool config_is_reference(const struct config *c, enum option_id id)
+{
+	return option_table[id].secret && strncmp(config_str(c, id), "vault:", 6) == 0;
+}
+
+bool config_has_references(const struct config *c)
+{
+	for (size_t i = 0; i < OPTION_COUNT; i++)
+		if (config_is_reference(c, (enum option_id)i))
+			return true;
+	return false;
+}
+
+bool config_resolve(struct config *c, config_lookup *lookup, void *ctx, struct err *err)
+{
+	for (size_t i = 0; i < OPTION_COUNT; i++) {
+		const struct option *o = &option_table[i];
+		struct buf value = BUF_INIT(CONFIG_FILE_MAX);
+		bool ok;
+
+		if (!config_is_reference(c, (enum option_id)i))
+			continue;
+		c->references[i] = str_dup(str_of(c->values[i].text));
+		ok =
+		    (c->references[i] || err_set(err, ERR_NOMEM, WHERE, "out of memory")) &&
+		    lookup(ctx, (enum option_id)i, c->references[i], &value, err) &&
+		    buf_ok(&value, o->name, err) &&
+		    set_value(c, o, o->name, value.p ? value.p : "", CONFIG_VAULT, ERR_CONFIG, err);
+		buf_wipe(&value);
+		if (!ok)
+			return false;
+	}
+	return true;
+}
+
+void config_keep(struct config *c, void *kept, void (*free_kept)(void *))
+{
+	c->kept = kept;
+	c->free_kept = free_kept;
+}
+
+void *config_kept(const struct config *c)
+{
+	return c->kept;
+}
+
+const char *config_reference(const struct config *c, enum option_id id)
+{
+	return c->references[id];
+}
+
+/* ---- hiding ---- */
+
+static void hide(char *text)
+{
+	if (text)
+		explicit_bzero(text, strlen(text));
+}
+
+/* The value behind --NAME or --NAME=. */
+static void hide_flag(const struct option *o, int argc, char **argv)
+{
+	size_t n = strlen(o->name);
+
+	for (int i = 1; i < argc; i++) {
+		if (strncmp(argv[i], "--", 2) != 0 || strncmp(argv[i] + 2, o->name, n) != 0)
+			continue;
+		if (argv[i][2 + n] == '=')
+			hide(argv[i] + 3 + n);
+		else if (!argv[i][2 + n] && i + 1 < argc)
+			hide(argv[i + 1]);
+	}
+}
+
+static void hide_variable(const char *name)
+{
+	hide(getenv(name));
+	unsetenv(name);
+}
+
+void config_hide(int argc, char **argv)
+{
+	char name[OPTION_ENV_MAX];
+
+	for (size_t i = 0; i < OPTION_COUNT; i++) {
+		const struct option *o = &option_table[i];
+
+		if (!o->secret)
+			continue;
+		hide_flag(o, argc, argv);
+		option_env_name(o, name);
+		hide_variable(name);
+		for (const char *p = o->also; p && *p;) {
+			size_t k = strcspn(p, "|");
+
+			snprintf(name, sizeof name, "%.*s", (int)k, p);
+			hide_variable(name);
+			p += k + (p[k] == '|');
+		}
+	}
 }
 
 /* ---- reading ---- */
@@ -347,7 +488,8 @@ enum config_origin config_origin_of(const struct config *c, enum option_id id)
 
 const char *config_origin_name(enum config_origin origin)
 {
-	static const char *const names[] = {"default", "environment", "file", "flag"};
+	static const char *const names[] = {"default", "env-file", "environment",
+	                                    "file",    "flag",     "vault"};
 
 	return names[origin];
 }

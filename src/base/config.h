@@ -2,7 +2,8 @@
  *
  * config.h: the values of the settings in options.h, and where each came from.
  *
- * Order, the later wins: default, environment of other tools (AWS_REGION; option.also), environment
+ * Order, the later wins: default, file of variables (--env-file, FHIRLINE_ENV_FILE; dotenv.h, the
+ * two that follow, read from it), environment of other tools (AWS_REGION; option.also), environment
  * (FHIRLINE_FHIR_URL), file named by the environment (FHIRLINE_FHIR_PASSWORD_FILE, secrets only),
  * flag (--fhir-url URL or --fhir-url=URL), file named
  * by a flag (--fhir-password-file PATH, secrets only). An environment variable that is set but
@@ -13,7 +14,10 @@
  * environment and files) names the setting as the user wrote it and says what is allowed. Secrets
  * are quoted nowhere.
  *
- * A `struct config` is read-only after config_load() and may then be shared by threads.
+ * A secret may be a reference, `vault:path#field`: config_resolve() puts the value in its place.
+ *
+ * A `struct config` is read-only after config_load() and config_resolve() and may then be shared by
+ * threads.
  */
 #ifndef FHIRLINE_BASE_CONFIG_H
 #define FHIRLINE_BASE_CONFIG_H
@@ -29,7 +33,14 @@
 
 struct config;
 
-enum config_origin { CONFIG_DEFAULT, CONFIG_ENVIRONMENT, CONFIG_FILE, CONFIG_FLAG };
+enum config_origin {
+	CONFIG_DEFAULT,
+	CONFIG_ENV_FILE,
+	CONFIG_ENVIRONMENT,
+	CONFIG_FILE,
+	CONFIG_FLAG,
+	CONFIG_VAULT, /* a reference that was resolved */
+};
 
 /* A flag of one command alone: a switch, or one with an argument. */
 struct config_flag {
@@ -46,6 +57,27 @@ struct config_flag {
 struct config *config_load(unsigned groups, const struct config_flag *flags, int argc, char **argv,
                            int *nargs, struct err *err);
 void config_free(struct config *c); /* overwrites secrets. NULL is fine */
+
+/* A secret whose value begins with "vault:". */
+bool config_is_reference(const struct config *c, enum option_id id);
+bool config_has_references(const struct config *c);
+
+/* Replaces each reference by what `lookup` finds: it appends the value to `value`. */
+typedef bool config_lookup(void *ctx, enum option_id id, const char *reference, struct buf *value,
+                           struct err *err);
+/* `kept` is freed with the config, after its values. At most one. */
+void config_keep(struct config *c, void *kept, void (*free_kept)(void *));
+void *config_kept(const struct config *c);
+
+/* What stood there before it was resolved; NULL when it was no reference. */
+const char *config_reference(const struct config *c, enum option_id id);
+
+bool config_resolve(struct config *c, config_lookup *lookup, void *ctx, struct err *err);
+
+/* Wipes secrets in argv and the environment, where other processes, children and core dumps would
+ * find them (/proc/PID/cmdline, /proc/PID/environ). `argv` is a copy from before config_load(),
+ * which moves its words. */
+void config_hide(int argc, char **argv);
 
 /* The value in its checked form. "" when a string is not set. Borrowed. A wrong type is a bug. */
 const char *config_str(const struct config *c, enum option_id id);
@@ -78,5 +110,8 @@ void config_print_help(FILE *out, unsigned groups, const struct config_flag *fla
 
 /* docs/CONFIGURATION.md. */
 void config_print_markdown(FILE *out);
+
+/* .env.template. */
+void config_print_template(FILE *out);
 
 #endif

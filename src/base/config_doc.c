@@ -133,6 +133,38 @@ static void print_secrets(FILE *out)
 		option_env_name(&option_table[i], name);
 		fprintf(out, "- `%s_FILE`, `--%s-file`\n", name, option_table[i].name);
 	}
+	fprintf(out, "\nA secret (but for Vault's own) may also be a reference, "
+	             "`vault:path#field`: docs/SECRETS.md.\n");
+}
+
+static void print_template_row(FILE *out, const struct option *o)
+{
+	char name[OPTION_ENV_MAX];
+
+	option_env_name(o, name);
+	fprintf(out, "\n# %s", o->help);
+	if (o->secret && o->group != OPTIONS_SECRETS)
+		fprintf(out, ". A secret: also vault:path#field, or %s_FILE", name);
+	else if (o->secret)
+		fprintf(out, ". A secret: also %s_FILE", name);
+	fputs("\n# Allowed: ", out);
+	print_allowed(out, o);
+	fprintf(out, "\n#%s=%s%s%s\n", name, strpbrk(o->fallback, " #$'\"") ? "'" : "", o->fallback,
+	        strpbrk(o->fallback, " #$'\"") ? "'" : "");
+}
+
+void config_print_template(FILE *out)
+{
+	fprintf(out,
+	        "# Every variable of fhirline, with its default. Copy this to .env, take the # "
+	        "away where you set one, and\n# start with --env-file .env. Made by `fhirline "
+	        "config --template`; do not edit.\n");
+	for (unsigned group = 1; group < OPTIONS_ALL; group <<= 1) {
+		fprintf(out, "\n# ---- %s ----\n", option_group_name((enum option_group)group));
+		for (size_t i = 0; i < OPTION_COUNT; i++)
+			if (option_table[i].group == group && i != OPT_ENV_FILE)
+				print_template_row(out, &option_table[i]);
+	}
 }
 
 void config_print_markdown(FILE *out)
@@ -142,7 +174,8 @@ void config_print_markdown(FILE *out)
 	    "<!-- Made by `fhirline config --markdown`; do not edit. The source is "
 	    "src/base/options.c. -->\n# Configuration\n\n"
 	    "Each setting has a flag and an environment variable. The later of these wins: "
-	    "default, environment, flag.\n`fhirline config` shows what is in force and where it "
+	    "default, `--env-file`, environment, flag.\n`fhirline config` shows what is in force "
+	    "and where it "
 	    "came from; secrets are shown as `***`.\n\n"
 	    "Times are `500ms`, `30s`, `10m`, `2h`; sizes are `4096`, `64K`, `16M`, `1G` (powers "
 	    "of 1,024).\nA variable that is set but empty counts as not set.\n");

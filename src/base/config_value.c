@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/locked.h"
+
 #define WHERE "config"
 
 static const struct {
@@ -311,6 +313,15 @@ static reader *const readers[] = {
     [OPTION_BYTES] = read_bytes,     [OPTION_BOOL] = read_bool, [OPTION_CHOICE] = read_choice,
 };
 
+void config_value_free(const struct option *o, struct config_value *v)
+{
+	if (o->secret)
+		locked_free(v->text);
+	else
+		free(v->text);
+	v->text = NULL;
+}
+
 bool config_value_read(const struct option *o, const char *what, const char *text,
                        enum err_code code, struct config_value *v, struct err *err)
 {
@@ -324,12 +335,10 @@ bool config_value_read(const struct option *o, const char *what, const char *tex
 		}
 	}
 	if (!fresh.text)
-		fresh.text = str_dup(str_of(text));
+		fresh.text = o->secret ? locked_dup(str_of(text)) : str_dup(str_of(text));
 	if (!fresh.text)
 		return err_set(err, ERR_NOMEM, WHERE, "%s: out of memory", what);
-	if (v->text && o->secret)
-		explicit_bzero(v->text, strlen(v->text));
-	free(v->text);
+	config_value_free(o, v);
 	v->text = fresh.text;
 	v->number = fresh.number;
 	return true;

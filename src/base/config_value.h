@@ -8,7 +8,7 @@
 #include "base/config.h"
 
 struct config_value {
-	char *text;     /* checked form; owned */
+	char *text;     /* checked form; owned; of a secret in locked memory */
 	int64_t number; /* INT, DURATION in ms, BYTES, BOOL */
 	enum config_origin origin;
 };
@@ -17,5 +17,7 @@ struct config_value {
  * error. On success *v holds the value (its origin is left alone, an older text is freed). */
 bool config_value_read(const struct option *o, const char *what, const char *text,
                        enum err_code code, struct config_value *v, struct err *err);
+
+void config_value_free(const struct option *o, struct config_value *v);
 
 #endif

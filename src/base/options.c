@@ -128,6 +128,36 @@ const struct option option_table[OPTION_COUNT] = {
 	[OPT_LISTEN] = {"listen", OPTION_ADDRESS, OPTIONS_SERVER, "127.0.0.1:8080",
 		.help = "Address of the API; without authentication a loopback one"},
 
+	[OPT_ENV_FILE] = {"env-file", OPTION_STRING, OPTIONS_SECRETS, "",
+		.help = "File of variables (KEY=VALUE); those of the environment come before it"},
+	[OPT_VAULT_ADDR] = {"vault-addr", OPTION_STRING, OPTIONS_SECRETS, "", .also = "VAULT_ADDR",
+		.help = "URL of Vault or OpenBao, asked when a secret is vault:path#field"},
+	[OPT_VAULT_AUTH] = {"vault-auth", OPTION_CHOICE, OPTIONS_SECRETS, "token",
+		.choices = "token|approle|kubernetes", .help = "How to log in to Vault"},
+	[OPT_VAULT_AUTH_MOUNT] = {"vault-auth-mount", OPTION_STRING, OPTIONS_SECRETS, "",
+		.help = "Where that method is mounted; not set: approle, kubernetes"},
+	[OPT_VAULT_TOKEN] = {"vault-token", OPTION_STRING, OPTIONS_SECRETS, "", .secret = true,
+		.also = "VAULT_TOKEN", .help = "Token, for vault-auth token"},
+	[OPT_VAULT_ROLE_ID] = {"vault-role-id", OPTION_STRING, OPTIONS_SECRETS, "",
+		.help = "Role id, for vault-auth approle"},
+	[OPT_VAULT_SECRET_ID] = {"vault-secret-id", OPTION_STRING, OPTIONS_SECRETS, "",
+		.secret = true, .help = "Its secret id"},
+	[OPT_VAULT_SECRET_ID_WRAPPED] = {"vault-secret-id-wrapped", OPTION_BOOL, OPTIONS_SECRETS,
+		"false", .help = "The secret id is a wrapping token, which is unwrapped once at start"},
+	[OPT_VAULT_ROLE] = {"vault-role", OPTION_STRING, OPTIONS_SECRETS, "",
+		.help = "Role, for vault-auth kubernetes"},
+	[OPT_VAULT_KUBERNETES_TOKEN_FILE] = {"vault-kubernetes-token-file", OPTION_STRING,
+		OPTIONS_SECRETS, "/var/run/secrets/kubernetes.io/serviceaccount/token",
+		.help = "The service account's token; read again for each login"},
+	[OPT_VAULT_NAMESPACE] = {"vault-namespace", OPTION_STRING, OPTIONS_SECRETS, "",
+		.also = "VAULT_NAMESPACE", .help = "Namespace"},
+	[OPT_VAULT_CA_FILE] = {"vault-ca-file", OPTION_STRING, OPTIONS_SECRETS, "",
+		.also = "VAULT_CACERT",
+		.help = "PEM file of the authorities to trust instead of the system's"},
+	[OPT_VAULT_REFRESH] = {"vault-refresh", OPTION_DURATION, OPTIONS_SECRETS, "5m", "s",
+		.min = 1000, .max = MS_PER_DAY,
+		.help = "How often values are read again, so that a new one is seen"},
+
 	[OPT_LOG_LEVEL] = {"log-level", OPTION_CHOICE, OPTIONS_LOG, "info",
 		.choices = "error|warn|info|debug", .help = "Least level that is logged"},
 	[OPT_LOG_FORMAT] = {"log-format", OPTION_CHOICE, OPTIONS_LOG, "auto",
@@ -144,6 +174,9 @@ const struct option_need option_needs[] = {
     {OPT_FHIR_AUTH, "client-credentials", OPT_FHIR_CLIENT_SECRET},
     {OPT_FHIR_AUTH, "smart-backend", OPT_FHIR_CLIENT_ID},
     {OPT_FHIR_AUTH, "smart-backend", OPT_FHIR_KEY_FILE},
+    {OPT_VAULT_AUTH, "approle", OPT_VAULT_ROLE_ID},
+    {OPT_VAULT_AUTH, "approle", OPT_VAULT_SECRET_ID},
+    {OPT_VAULT_AUTH, "kubernetes", OPT_VAULT_ROLE},
 };
 const size_t option_need_count = sizeof option_needs / sizeof option_needs[0];
 
@@ -160,6 +193,8 @@ const char *option_group_name(enum option_group group)
 		return "Landing zone";
 	case OPTIONS_SERVER:
 		return "API server";
+	case OPTIONS_SECRETS:
+		return "Secrets";
 	case OPTIONS_LOG:
 		return "Log";
 	case OPTIONS_ALL:

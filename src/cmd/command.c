@@ -3,10 +3,13 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
+#include "base/locked.h"
 #include "base/suggest.h"
+#include "cmd/secrets.h"
 
 const struct command command_table[] = {
     {"config", "[--markdown] [options]", "Show the settings in force, and where each came from",
@@ -65,6 +68,13 @@ const struct command command_table[] = {
     {"sandbox", "[options]", "Serve a generated population as a FHIR server, for tests",
      "It answers at /fhir as HAPI does, until it is interrupted; nothing is stored.", 0,
      cmd_sandbox},
+    {"secret", "seed FILE [options]", "Move the secrets of a .env file into Vault",
+     "Writes them to a KV version 2 engine, with a policy and an AppRole that may read them and "
+     "nothing\nelse, and prints what to set in their place. What a path had before is replaced. It "
+     "needs a token\nthat may do this (VAULT_TOKEN, --vault-token-file). The secret id goes to a "
+     "file "
+     "of mode 0600.",
+     OPTIONS_SECRETS | OPTIONS_LOG, cmd_secret},
     {"serve", "[options]", "REST API, Swagger UI and dashboard",
      "Prints its address, and serves until Ctrl-C. There is no authentication yet, so it listens "
      "on\n"
@@ -95,12 +105,18 @@ static void print_overview(FILE *out)
 	        "not add up, or\nrecords were rejected), 130 and 143 interrupted.\n");
 }
 
+/* A command that takes settings takes those that say where secrets are. */
+static unsigned groups_of(const struct command *c)
+{
+	return c->groups ? c->groups | OPTIONS_SECRETS : 0;
+}
+
 static void print_command(FILE *out, const struct command *c, const struct config_flag *flags)
 {
 	fprintf(out, "%s\n\nUsage: fhirline %s %s\n", c->summary, c->name, c->usage);
 	if (c->more)
 		fprintf(out, "\n%s\n", c->more);
-	config_print_help(out, c->groups, flags);
+	config_print_help(out, groups_of(c), flags);
 }
 
 static int unknown_command(const char *name)
@@ -164,6 +180,25 @@ static bool wants_help(int argc, char **argv)
 	return false;
 }
 
+static bool has_secret(const struct config *config)
+{
+	for (size_t i = 0; i < OPTION_COUNT; i++)
+		if (option_table[i].secret && config_is_set(config, (enum option_id)i))
+			return true;
+	return false;
+}
+
+/* From here on they are in our own memory alone. `config` shows settings and asks nobody. */
+static bool take_secrets(const struct command *c, int argc, char **argv, struct config *config,
+                         struct err *err)
+{
+	if (!has_secret(config))
+		return true;
+	locked_no_core();
+	config_hide(argc, argv);
+	return c->run == cmd_config || secrets_resolve(config, err);
+}
+
 static void setup_log(const struct config *config)
 {
 	enum log_level level = LOG_INFO;
@@ -180,18 +215,33 @@ bool command_start(int argc, char **argv, const struct config_flag *flags, struc
 	const struct command *c = find(argv[0]);
 	struct config *loaded;
 	struct err err;
+	bool ok;
+	char **words; /* config_load() moves those of argv */
 
 	if (wants_help(argc, argv)) {
 		print_command(stdout, c, flags);
 		*exit_code = COMMAND_OK;
 		return false;
 	}
-	loaded = config_load(c->groups, flags, argc, argv, nargs, &err);
+	words = malloc((size_t)argc * sizeof *words);
+	if (words)
+		memcpy(words, argv, (size_t)argc * sizeof *words);
+	else
+		err_set(&err, ERR_NOMEM, "command", "out of memory");
+	loaded = words ? config_load(groups_of(c), flags, argc, argv, nargs, &err) : NULL;
 	if (!loaded) {
+		free(words);
 		*exit_code = command_fail(c->name, &err);
 		return false;
 	}
 	setup_log(loaded);
+	ok = take_secrets(c, argc, words, loaded, &err);
+	free(words);
+	if (!ok) {
+		config_free(loaded);
+		*exit_code = command_fail(c->name, &err);
+		return false;
+	}
 	*config = loaded;
 	return true;
 }

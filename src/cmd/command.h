@@ -62,6 +62,7 @@ int cmd_replay(int argc, char **argv);
 int cmd_rejected(int argc, char **argv);
 int cmd_runs(int argc, char **argv);
 int cmd_sandbox(int argc, char **argv);
+int cmd_secret(int argc, char **argv);
 int cmd_serve(int argc, char **argv);
 
 #endif

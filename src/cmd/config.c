@@ -50,9 +50,11 @@ static void warn_unknown_variables(void)
 
 int cmd_config(int argc, char **argv)
 {
-	bool markdown = false;
+	bool markdown = false, template = false;
 	const struct config_flag flags[] = {
-	    {"markdown", NULL, "Print docs/CONFIGURATION.md", .on = &markdown}, {0}};
+	    {"markdown", NULL, "Print docs/CONFIGURATION.md", .on = &markdown},
+	    {"template", NULL, "Print .env.template", .on = &template},
+	    {0}};
 	struct config *config = NULL;
 	int nargs, code;
 
@@ -63,6 +65,8 @@ int cmd_config(int argc, char **argv)
 		code = command_usage("config", "unexpected argument \"%.40s\"", argv[1]);
 	} else if (markdown) {
 		config_print_markdown(stdout);
+	} else if (template) {
+		config_print_template(stdout);
 	} else {
 		for (enum option_id id = 0; id < OPTION_COUNT; id++)
 			printf("%-22s %-40s %s\n", option_table[id].name, config_shown(config, id),

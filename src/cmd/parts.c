@@ -3,7 +3,9 @@
 
 #include <string.h>
 
+#include "base/locked.h"
 #include "cmd/database.h"
+#include "cmd/secrets.h"
 #include "fhir/auth.h"
 
 static bool check_settings(const struct config *config, struct err *err)
@@ -20,31 +22,56 @@ static const char *set_or_null(const struct config *config, enum option_id id)
 	return config_is_set(config, id) ? config_str(config, id) : NULL;
 }
 
-static struct fhir_auth *make_oauth(const struct config *config, struct http_client *http,
-                                    struct err *err)
+static struct fhir_oauth_options oauth_options(const struct config *config,
+                                               struct http_client *http)
 {
-	struct buf key = BUF_INIT(CONFIG_FILE_MAX);
-	struct fhir_oauth_options options = {
+	return (struct fhir_oauth_options){
 	    .token_url = set_or_null(config, OPT_FHIR_TOKEN_URL),
 	    .base_url = config_str(config, OPT_FHIR_URL),
 	    .client_id = config_str(config, OPT_FHIR_CLIENT_ID),
-	    .client_secret = config_str(config, OPT_FHIR_CLIENT_SECRET),
 	    .scope = set_or_null(config, OPT_FHIR_SCOPE),
 	    .key_id = set_or_null(config, OPT_FHIR_KEY_ID),
 	    .http = http,
 	};
+}
+
+static struct fhir_auth *make_smart(const struct config *config, struct http_client *http,
+                                    struct err *err)
+{
+	struct buf key = BUF_INIT(CONFIG_FILE_MAX);
+	struct fhir_oauth_options options = oauth_options(config, http);
 	struct fhir_auth *auth = NULL;
 
-	if (config_is(config, OPT_FHIR_AUTH, "client-credentials"))
-		return fhir_auth_client_credentials(&options, err);
 	if (config_read_file("fhir-key-file", config_str(config, OPT_FHIR_KEY_FILE), &key, err)) {
 		options.key = key.p ? key.p : "";
 		auth = fhir_auth_smart_backend(&options, err);
 	}
-	if (key.p)
-		explicit_bzero(key.p, key.cap);
-	buf_free(&key);
+	buf_wipe(&key);
 	return auth;
+}
+
+static struct fhir_auth *make_client(const struct config *config, struct http_client *http,
+                                     const char *secret, struct err *err)
+{
+	struct fhir_oauth_options options = oauth_options(config, http);
+
+	options.client_secret = secret;
+	return fhir_auth_client_credentials(&options, err);
+}
+
+static struct fhir_auth *make_basic(const struct config *config, struct http_client *http,
+                                    const char *secret, struct err *err)
+{
+	(void)http;
+	return fhir_auth_basic(config_str(config, OPT_FHIR_USER), secret, err);
+}
+
+static struct fhir_auth *make_bearer(const struct config *config, struct http_client *http,
+                                     const char *secret, struct err *err)
+{
+	(void)config;
+	(void)http;
+	return fhir_auth_bearer(secret, err);
 }
 
 static struct fhir_auth *make_auth(const struct config *config, struct http_client *http,
@@ -53,11 +80,12 @@ static struct fhir_auth *make_auth(const struct config *config, struct http_clie
 	if (config_is(config, OPT_FHIR_AUTH, "none"))
 		return fhir_auth_none(err);
 	if (config_is(config, OPT_FHIR_AUTH, "basic"))
-		return fhir_auth_basic(config_str(config, OPT_FHIR_USER),
-		                       config_str(config, OPT_FHIR_PASSWORD), err);
+		return secrets_auth(config, OPT_FHIR_PASSWORD, http, make_basic, err);
 	if (config_is(config, OPT_FHIR_AUTH, "bearer"))
-		return fhir_auth_bearer(config_str(config, OPT_FHIR_TOKEN), err);
-	return make_oauth(config, http, err);
+		return secrets_auth(config, OPT_FHIR_TOKEN, http, make_bearer, err);
+	if (config_is(config, OPT_FHIR_AUTH, "client-credentials"))
+		return secrets_auth(config, OPT_FHIR_CLIENT_SECRET, http, make_client, err);
+	return make_smart(config, http, err);
 }
 
 static struct http_client *make_http(const struct config *config, struct err *err)

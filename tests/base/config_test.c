@@ -346,6 +346,98 @@ static void test_suggestions(void **state)
 	assert_null(s.best);
 }
 
+static void test_env_file(void **state)
+{
+	char path[] = "/tmp/fhirline-env-XXXXXX";
+	int fd = mkstemp(path);
+	FILE *f = fd >= 0 ? fdopen(fd, "w") : NULL;
+	struct config *c;
+	struct err err;
+
+	(void)state;
+	assert_non_null(f);
+	fputs("FHIRLINE_FHIR_TOKEN='of file'\nFHIRLINE_LEASE=7s\nFHIRLINE_FHIR_RATE=3\n"
+	      "FHIRLINE_FHIR_PASSWORD=canary\n",
+	      f);
+	fclose(f);
+	setenv("FHIRLINE_LEASE", "8s", 1);
+	/* the environment's file wins over the value of the file, and is no contradiction to it */
+	setenv("FHIRLINE_FHIR_PASSWORD_FILE", "/dev/null", 1);
+	c = loads(ARGS("--env-file", path, "--fhir-rate", "4"));
+	assert_string_equal(config_str(c, OPT_FHIR_TOKEN), "of file");
+	assert_int_equal(config_origin_of(c, OPT_FHIR_TOKEN), CONFIG_ENV_FILE);
+	assert_int_equal(config_ms(c, OPT_LEASE), 8000);
+	assert_int_equal(config_int(c, OPT_FHIR_RATE), 4);
+	assert_string_equal(config_str(c, OPT_FHIR_PASSWORD), "");
+	config_free(c);
+	unsetenv("FHIRLINE_LEASE");
+	unsetenv("FHIRLINE_FHIR_PASSWORD_FILE");
+	/* not asked for: not read */
+	c = loads(ARGS(NULL));
+	assert_string_equal(config_str(c, OPT_FHIR_TOKEN), "");
+	config_free(c);
+	unlink(path);
+	assert_null(load(OPTIONS_ALL, ARGS("--env-file", path), &err));
+	assert_int_equal(err.code, ERR_CONFIG);
+}
+
+static bool find(void *ctx, enum option_id id, const char *reference, struct buf *value,
+                 struct err *err)
+{
+	int *calls = ctx;
+
+	++*calls;
+	assert_int_equal(id, OPT_FHIR_TOKEN);
+	assert_string_equal(reference, "vault:secret/a#b");
+	if (*calls > 1)
+		return err_set(err, ERR_NOT_FOUND, "test", "gone");
+	return buf_add_cstr(value, "found");
+}
+
+static void test_references(void **state)
+{
+	/* only a secret can be one */
+	struct config *c =
+	    loads(ARGS("--fhir-token", "vault:secret/a#b", "--fhir-user", "vault:secret/a#b"));
+	struct err err;
+	int calls = 0;
+
+	(void)state;
+	assert_true(config_has_references(c));
+	assert_null(config_reference(c, OPT_FHIR_TOKEN));
+	assert_true(config_resolve(c, find, &calls, &err));
+	assert_int_equal(calls, 1);
+	assert_string_equal(config_str(c, OPT_FHIR_TOKEN), "found");
+	assert_string_equal(config_shown(c, OPT_FHIR_TOKEN), "***");
+	assert_string_equal(config_reference(c, OPT_FHIR_TOKEN), "vault:secret/a#b");
+	assert_int_equal(config_origin_of(c, OPT_FHIR_TOKEN), CONFIG_VAULT);
+	assert_string_equal(config_str(c, OPT_FHIR_USER), "vault:secret/a#b");
+	assert_false(config_has_references(c));
+	config_free(c);
+	c = loads(ARGS("--fhir-token", "vault:secret/a#b"));
+	assert_false(config_resolve(c, find, &calls, &err));
+	assert_string_equal(err.text, "gone");
+	config_free(c);
+}
+
+static void test_secrets_are_hidden(void **state)
+{
+	char token[] = "--fhir-token=canary1", flag[] = "--fhir-password", value[] = "canary2",
+	     other[] = "--fhir-user=stays", zip[] = "02139";
+	char *argv[] = {zip, token, flag, value, other};
+
+	(void)state;
+	setenv("FHIRLINE_FHIR_CLIENT_SECRET", "canary3", 1);
+	setenv("AWS_SESSION_TOKEN", "canary4", 1);
+	config_hide(5, argv);
+	assert_string_equal(token, "--fhir-token=");
+	assert_string_equal(value, "");
+	assert_memory_equal(value, "\0\0\0\0\0\0\0", 8);
+	assert_string_equal(other, "--fhir-user=stays");
+	assert_null(getenv("FHIRLINE_FHIR_CLIENT_SECRET"));
+	assert_null(getenv("AWS_SESSION_TOKEN"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -362,6 +454,9 @@ int main(void)
 	    cmocka_unit_test(test_units),
 	    cmocka_unit_test(test_require),
 	    cmocka_unit_test(test_suggestions),
+	    cmocka_unit_test(test_env_file),
+	    cmocka_unit_test(test_references),
+	    cmocka_unit_test(test_secrets_are_hidden),
 	};
 
 	return cmocka_run_group_tests_name("config", tests, NULL, NULL);
