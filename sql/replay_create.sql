@@ -1,4 +1,4 @@
--- $1 run id, $2 zip, $3 source, $4 mapping version, $5 schema or ''.
+-- $1 run id, $2 zip, $3 source, $4 mapping version, $5 key of the schema or ''.
 WITH created AS (
     INSERT INTO run (id, zip, source_url, mapping_version, kind, state, limits, remap)
     SELECT $1::uuid, $2::text, $3::text, $4::integer, 'replay', 'pending', jsonb_build_object('into', $5::text),

@@ -248,8 +248,12 @@ static int end_into(const struct replaying *p, int code)
 {
 	struct err err;
 
-	if (!exchange(p, &err))
-		return stopped(p, NULL, &err);
+	if (!exchange(p, &err)) {
+		int failure = stopped(p, NULL, &err);
+
+		/* what could not be read says more than what follows from it */
+		return err.code == ERR_CONFLICT && code == COMMAND_INCOMPLETE ? code : failure;
+	}
 	fprintf(
 	    stderr,
 	    "fhirline replay: the tables are exchanged. The former ones are in schema %s: drop it "

@@ -31,6 +31,7 @@ struct replay {
 	struct flow_settings flow;
 	struct flow_totals totals;
 	char into[64]; /* "": the live tables */
+	char key[96];  /* of the schema, replay_key.sql; "": the live tables */
 	bool ended;    /* before we came: all is in the schema */
 	struct flow_run *run;
 	struct flow_work control; /* holds the lock of the zip code */

@@ -187,7 +187,7 @@ static bool load(struct replay *r, const char *id, bool *same, struct err *err)
 static bool find(struct replay *r, bool *found, struct err *err)
 {
 	char mapping[24];
-	const char *params[] = {r->lineage->zip, mapping, r->into};
+	const char *params[] = {r->lineage->zip, mapping, r->key};
 	PGresult *res;
 	bool ok = true;
 
@@ -210,7 +210,7 @@ static bool create(struct replay *r, struct err *err)
 {
 	char mapping[24];
 	const char *params[] = {r->run->id, r->lineage->zip, last_of(r)->source_url, mapping,
-	                        r->into};
+	                        r->key};
 
 	put_int(mapping, FHIR_MAPPING_VERSION);
 	return uuid_v7(clock_now_us(r->flow.clock), r->run->id, err) &&
@@ -221,8 +221,8 @@ static bool create(struct replay *r, struct err *err)
 
 static bool bury(struct replay *r, struct err *err)
 {
-	const char *params[] = {r->lineage->zip, r->run->id, r->into};
-	PGresult *res = pg_query(r->control.conn, sql_get("replay_bury"), 3, params, err);
+	const char *params[] = {r->lineage->zip, r->run->id};
+	PGresult *res = pg_query(r->control.conn, sql_get("replay_bury"), 2, params, err);
 	bool ok = res != NULL;
 
 	for (int i = 0; ok && i < PQntuples(res); i++) {
@@ -332,14 +332,31 @@ static bool finish_merge(struct replay *r, struct err *err)
 	return flow_merge(&r->control, r->run, err);
 }
 
+static bool load_key(struct replay *r, struct err *err)
+{
+	const char *params[] = {r->into};
+	PGresult *res = pg_query(r->control.conn, sql_get("replay_key"), 1, params, err);
+
+	if (!res)
+		return false;
+	snprintf(r->key, sizeof r->key, "%.*s", STR_FMT(pg_str(res, 0, 0)));
+	PQclear(res);
+	return r->key[0] || err_set(err, ERR_CONFLICT, "flow.replay",
+	                            "the schema %s is no longer there: the tables have been "
+	                            "exchanged, or it was dropped",
+	                            r->into);
+}
+
 /* A zip code that is in the schema already, for the others were cut off. */
 static bool look_for_ended(struct replay *r, struct err *err)
 {
-	const char *params[] = {r->lineage->zip, r->into, last_of(r)->run_id};
+	const char *params[] = {r->lineage->zip, r->key, last_of(r)->run_id};
 	PGresult *res;
 
 	if (!r->into[0])
 		return true;
+	if (!load_key(r, err))
+		return false;
 	res = pg_query(r->control.conn, sql_get("replay_ended"), 3, params, err);
 	if (!res)
 		return false;
