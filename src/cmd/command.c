@@ -40,6 +40,16 @@ const struct command command_table[] = {
      "interrupted.",
      OPTIONS_SOURCE | OPTIONS_INGEST | OPTIONS_DATABASE | OPTIONS_LANDING | OPTIONS_LOG,
      cmd_ingest},
+    {"landing", "list|verify|prune --keep N [options]",
+     "The landing zone: what is there, whether it is sound, making room",
+     "verify reads every object and compares it with its run's manifest. prune removes the runs "
+     "before\n"
+     "the newest N full ones that missed and rejected nothing; it keeps what live rows, rejected\n"
+     "resources or runs that have not ended still need, and says so.\n"
+     "Exit codes: 0 done, 1 failed, 2 wrong usage or setting, 3 verify: something is damaged, "
+     "missing\n"
+     "or unknown.",
+     OPTIONS_DATABASE | OPTIONS_LANDING | OPTIONS_LOG, cmd_landing},
     {"rejected", "list|show ID|replay [options]",
      "Resources that could not be mapped: look at them, replay them",
      "replay maps what was landed again, after the mapping has learnt it; the source is not "

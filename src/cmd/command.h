@@ -59,6 +59,7 @@ int cmd_db(int argc, char **argv);
 int cmd_export(int argc, char **argv);
 int cmd_ingest(int argc, char **argv);
 int cmd_replay(int argc, char **argv);
+int cmd_landing(int argc, char **argv);
 int cmd_rejected(int argc, char **argv);
 int cmd_runs(int argc, char **argv);
 int cmd_sandbox(int argc, char **argv);
