@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 enum { HEAD = 16 }; /* before the text: the size of the mapping */
@@ -51,7 +52,13 @@ void buf_wipe(struct buf *b)
 void locked_no_core(void)
 {
 	int fd = open("/proc/self/coredump_filter", O_WRONLY | O_CLOEXEC);
+	struct rlimit limit;
 
+	/* core(5): 1, and not 0, is what a program that takes cores by a pipe is not called for */
+	if (getrlimit(RLIMIT_CORE, &limit) == 0) {
+		limit.rlim_cur = limit.rlim_max < 1 ? limit.rlim_max : 1;
+		(void)setrlimit(RLIMIT_CORE, &limit);
+	}
 	if (fd < 0)
 		return;
 	if (write(fd, "0", 1) != 1)

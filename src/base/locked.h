@@ -20,8 +20,9 @@ void locked_free(char *text); /* wipes; NULL is fine */
 /* Wipes and frees a buffer that held a secret for a moment. */
 void buf_wipe(struct buf *b);
 
-/* From here on a core dump of this process has no memory in it: libraries keep copies of secrets
- * (a password in libpq's connection) in memory that is not ours to lock. */
+/* From here on this process leaves no core dump: libraries keep copies of secrets (a password in
+ * libpq's connection) in memory that is not ours to lock, and vector registers keep what was copied
+ * last. Where a core is made all the same (by a debugger) it has no memory in it. */
 void locked_no_core(void);
 
 #endif

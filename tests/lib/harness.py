@@ -362,9 +362,9 @@ class Sandbox(Process):
 class Serve(Process):
     """`fhirline serve`; url is the API's address."""
 
-    def __init__(self, *args, env=None, binary=None):
+    def __init__(self, *args, env=None, binary=None, cwd=None):
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        super().__init__(binary or BIN, "serve", "--listen", f"127.0.0.1:{self.port}", *args, env=env)
+        super().__init__(binary or BIN, "serve", "--listen", f"127.0.0.1:{self.port}", *args, env=env, cwd=cwd)
         wait_for(lambda: answers(self.url + "/healthz") or not self.alive(), "the API")
         true(self.alive(), f"the API runs: {self.err}")
