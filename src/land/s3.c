@@ -251,12 +251,12 @@ static bool is_ours(const struct s3_sink *s, bool *ours, struct err *err)
 }
 
 /* The server says that the name is taken, or that the upload is gone. An attempt whose answer was
- * lost may have been the cause. */
+ * lost may have been the cause; libcurl makes one of its own when a kept connection breaks. */
 static bool settle(const struct s3_sink *s, const struct s3_answer *answer, struct err *err)
 {
 	bool ours = false;
 
-	if (answer->attempts > 1 && !is_ours(s, &ours, err))
+	if (!is_ours(s, &ours, err))
 		return false;
 	if (ours)
 		return true;

@@ -375,7 +375,6 @@ static bool try_again(struct s3_client *c, const struct s3_request *req,
 	int64_t started = clock_mono_ms(&clock_system), delay;
 
 	for (int n = 1;; n++) {
-		answer->attempts = n;
 		if (try_once(c, req, http, fine, answer, err))
 			return true;
 		/* a full disk does not empty within seconds */

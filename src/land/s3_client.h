@@ -50,7 +50,6 @@ struct s3_request {
 struct s3_answer {
 	struct http_response http;
 	char code[S3_CODE]; /* of an <Error>, such as "NoSuchKey"; "" when there was none */
-	int attempts;       /* 2 or more: an earlier one may have had its effect */
 };
 
 /* Sends it, and again where that helps. True for a 2xx without <Error>, and for statuses in
