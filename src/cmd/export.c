@@ -106,44 +106,75 @@ static bool export_stream(const struct export *e, const struct exported *t, stru
 	return ok;
 }
 
-static bool export_table(const struct export *e, const struct exported *t, const char *path,
-                         struct err *err)
-{
-	struct output *out = output_open(path, e->force, err);
-	int64_t rows = 0;
+/* One table's file, not yet in its place. */
+struct part {
+	const struct exported *table;
+	struct output *out;
+	int64_t rows;
+	char path[PATH_MAX];
+};
 
-	if (!out)
+static bool name_part(const struct export *e, struct part *p, struct err *err)
+{
+	int n = e->table ? snprintf(p->path, sizeof p->path, "%s", e->output)
+	                 : snprintf(p->path, sizeof p->path, "%s/%s.%s", e->output, p->table->name,
+	                            e->format);
+
+	return (size_t)n < sizeof p->path ||
+	       err_set(err, ERR_USAGE, "export", "the name of the output is too long");
+}
+
+static bool write_part(const struct export *e, struct part *p, struct err *err)
+{
+	if (!name_part(e, p, err))
 		return false;
-	if (!export_stream(e, t, out, &rows, err)) {
-		output_abort(out);
+	p->out = landing_in_s3(p->path) ? output_open_s3(e->config, p->path, e->force, err)
+	                                : output_open(p->path, e->force, err);
+	return p->out && export_stream(e, p->table, p->out, &p->rows, err);
+}
+
+static bool commit_part(struct part *p, struct err *err)
+{
+	bool ok = output_commit(p->out, err);
+
+	p->out = NULL;
+	if (ok && strcmp(p->path, "-") != 0)
+		fprintf(stderr, "fhirline export: %" PRId64 " row%s in %s\n", p->rows,
+		        p->rows == 1 ? "" : "s", p->path);
+	return ok;
+}
+
+/* What is in place already stays there; who looks for both must hear of it. */
+static bool commit_parts(struct part *parts, size_t n, struct err *err)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (commit_part(&parts[i], err))
+			continue;
+		if (i)
+			err_prefix(err, "%s is written, but the rest is not", parts[0].path);
 		return false;
 	}
-	if (!output_commit(out, err))
-		return false;
-	if (strcmp(path, "-") != 0)
-		fprintf(stderr, "fhirline export: %" PRId64 " row%s in %s\n", rows,
-		        rows == 1 ? "" : "s", path);
 	return true;
 }
 
+/* They are put in place, one after the other, when all are written: one of two would look like an
+ * export. */
 static bool export_all(const struct export *e, struct err *err)
 {
-	for (size_t i = 0; i < TABLES; i++) {
-		char path[PATH_MAX];
+	struct part parts[TABLES] = {0};
+	size_t n = 0;
+	bool ok = true;
 
+	for (size_t i = 0; ok && i < TABLES; i++) {
 		if (e->table && strcmp(e->table, tables[i].name) != 0)
 			continue;
-		if (e->table) {
-			snprintf(path, sizeof path, "%s", e->output);
-		} else if ((size_t)snprintf(path, sizeof path, "%s/%s.%s", e->output,
-		                            tables[i].name, e->format) >= sizeof path) {
-			return err_set(err, ERR_USAGE, "export",
-			               "the name of the folder is too long");
-		}
-		if (!export_table(e, &tables[i], path, err))
-			return false;
+		parts[n].table = &tables[i];
+		ok = write_part(e, &parts[n++], err);
 	}
-	return true;
+	ok = ok && commit_parts(parts, n, err);
+	for (size_t i = 0; i < n; i++)
+		output_abort(parts[i].out);
+	return ok;
 }
 
 /* An empty file for a zip code that was never loaded would be believed. */
@@ -233,7 +264,9 @@ int cmd_export(int argc, char **argv)
 	     "patient or observation; without it both are written, into the folder OUTPUT",
 	     .value = &e.table},
 	    {"output", "OUTPUT",
-	     "A file, which appears when it is whole; - (the default): standard output",
+	     "A file or s3://bucket/name, which appears when it is whole; - (the default): "
+	     "standard "
+	     "output",
 	     .value = &e.output},
 	    {"force", NULL, "Replace files that are there already", .on = &e.force},
 	    {0}};

@@ -11,9 +11,9 @@ static const char *first(const char *a, const char *b)
 	return *a ? a : b;
 }
 
-static bool in_s3(const struct config *config)
+bool landing_in_s3(const char *url)
 {
-	return strncmp(config_str(config, OPT_LANDING_URL), "s3://", 5) == 0;
+	return strncmp(url, "s3://", 5) == 0;
 }
 
 /* Keys come in one piece: those of the settings, or those of the profile. */
@@ -28,7 +28,7 @@ static void take_keys(const struct config *config, const struct aws_profile *pro
 	s3->session_token = given ? config_str(config, OPT_S3_SESSION_TOKEN) : profile->token;
 }
 
-static struct land *open_s3(const struct config *config, struct err *err)
+static struct land *open_s3(const struct config *config, const char *url, struct err *err)
 {
 	struct land_s3_options s3 = {.ca_file = config_str(config, OPT_S3_CA_FILE),
 	                             .part_size = config_bytes(config, OPT_S3_PART_SIZE)};
@@ -45,13 +45,17 @@ static struct land *open_s3(const struct config *config, struct err *err)
 	s3.addressing = config_is(config, OPT_S3_ADDRESSING, "path")      ? LAND_S3_PATH
 	                : config_is(config, OPT_S3_ADDRESSING, "virtual") ? LAND_S3_VIRTUAL
 	                                                                  : LAND_S3_AUTO;
-	land = land_open(config_str(config, OPT_LANDING_URL), &s3, err);
+	land = land_open(url, &s3, err);
 	aws_profile_wipe(&profile);
 	return land;
 }
 
+struct land *landing_open_at(const struct config *config, const char *url, struct err *err)
+{
+	return landing_in_s3(url) ? open_s3(config, url, err) : land_open(url, NULL, err);
+}
+
 struct land *landing_open(const struct config *config, struct err *err)
 {
-	return in_s3(config) ? open_s3(config, err)
-	                     : land_open(config_str(config, OPT_LANDING_URL), NULL, err);
+	return landing_open_at(config, config_str(config, OPT_LANDING_URL), err);
 }

@@ -68,6 +68,8 @@ static const char *part_name(enum option_group group)
 		return "landing";
 	case OPTIONS_SERVER:
 		return "server";
+	case OPTIONS_TEMPORAL:
+		return "temporal";
 	case OPTIONS_INGEST:
 	case OPTIONS_SECRETS:
 	case OPTIONS_LOG:

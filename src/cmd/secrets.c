@@ -6,22 +6,13 @@
 #include <string.h>
 
 #include "base/locked.h"
-#include "base/log.h"
+#include "cmd/command.h"
 #include "secret/ref.h"
 #include "secret/vault.h"
 
 enum { CHANGE_WAIT_MS = 5000 };
 
 /* ---- the store ---- */
-
-static void on_note(void *ctx, bool bad, const char *text)
-{
-	(void)ctx;
-	if (bad)
-		log_warn(text);
-	else
-		log_info(text);
-}
 
 /* Vault's own settings cannot come out of Vault. */
 static bool check_own(const struct config *config, struct err *err)
@@ -54,45 +45,170 @@ struct secret_store *secrets_open(const struct config *config, struct err *err)
 	    .role = config_str(config, OPT_VAULT_ROLE),
 	    .kubernetes_token_file = config_str(config, OPT_VAULT_KUBERNETES_TOKEN_FILE),
 	    .refresh_ms = config_ms(config, OPT_VAULT_REFRESH),
-	    .note = on_note,
+	    .note = command_note,
 	};
 
 	return check_own(config, err) ? vault_open(&o, err) : NULL;
 }
 
-static void free_store(void *store)
+/* ---- the database's user ---- */
+
+/* What is kept with the config. */
+struct kept {
+	struct secret_store *store;
+	struct pg_login login;
+	struct secret_ref url, credentials; /* "" paths: none */
+};
+
+static void free_kept(void *ctx)
 {
-	secret_store_free(store);
+	struct kept *k = ctx;
+
+	secret_store_free(k->store);
+	free(k);
+}
+
+/* Each goes up only, so this changes when either does. */
+static uint64_t join_versions(uint64_t url, uint64_t credentials)
+{
+	return url << 32 | (credentials & UINT32_MAX);
+}
+
+static uint64_t path_version(const struct kept *k, const struct secret_ref *ref)
+{
+	return ref->path[0] ? secret_version(k->store, ref->path) : 0;
+}
+
+static uint64_t login_version(void *ctx)
+{
+	const struct kept *k = ctx;
+
+	return join_versions(path_version(k, &k->url), path_version(k, &k->credentials));
+}
+
+static bool login_get(void *ctx, struct pg_identity *out, struct err *err)
+{
+	static const char *const names[] = {"username", "password"};
+	const struct kept *k = ctx;
+	struct buf both[] = {out->user, out->password};
+	uint64_t url = 0, credentials = 0;
+	bool ok = true;
+
+	if (k->url.path[0])
+		ok = secret_get(k->store, k->url.path, (const char *const[]){k->url.field},
+		                &out->url, 1, &url, err);
+	if (ok && k->credentials.path[0]) {
+		ok = secret_get(k->store, k->credentials.path, names, both, 2, &credentials, err);
+		out->user = both[0];
+		out->password = both[1];
+	}
+	out->version = join_versions(url, credentials);
+	return ok;
+}
+
+static void login_refused(void *ctx, uint64_t version)
+{
+	const struct kept *k = ctx;
+
+	if (k->url.path[0])
+		secret_refused(k->store, k->url.path, version >> 32);
+	if (k->credentials.path[0])
+		secret_refused(k->store, k->credentials.path, version & UINT32_MAX);
+}
+
+const struct pg_login *secrets_login(const struct config *config)
+{
+	const struct kept *k = config_kept(config);
+
+	return k && (k->url.path[0] || k->credentials.path[0]) ? &k->login : NULL;
+}
+
+/* ---- references ---- */
+
+/* Both fields at once, or they might belong to different users. Their value is asked for when it is
+ * needed; here it is seen that they are there. */
+static bool look_up_credentials(struct kept *k, struct err *err)
+{
+	struct pg_identity who = {.url = BUF_INIT(CONFIG_FILE_MAX),
+	                          .user = BUF_INIT(CONFIG_FILE_MAX),
+	                          .password = BUF_INIT(CONFIG_FILE_MAX)};
+	bool ok = login_get(k, &who, err);
+
+	buf_wipe(&who.url);
+	buf_wipe(&who.user);
+	buf_wipe(&who.password);
+	return ok;
+}
+
+static bool look_up_field(struct kept *k, const struct secret_ref *ref, struct buf *value,
+                          struct err *err)
+{
+	if (!*ref->field)
+		return err_set(err, ERR_CONFIG, "secrets",
+		               "a field is missing behind the path: vault:path#field");
+	return secret_get(k->store, ref->path, (const char *const[]){ref->field}, value, 1, NULL,
+	                  err);
 }
 
 static bool look_up(void *ctx, enum option_id id, const char *reference, struct buf *value,
                     struct err *err)
 {
 	const char *name = option_table[id].name;
+	struct kept *k = ctx;
 	struct secret_ref ref;
+	bool ok;
 
 	if (!secret_ref_parse(reference, name, &ref, err))
 		return false;
-	if (!*ref.field)
+	if (id == OPT_DATABASE_URL)
+		k->url = ref;
+	if (id == OPT_DATABASE_CREDENTIALS && *ref.field)
 		return err_set(err, ERR_CONFIG, "secrets",
-		               "%s: a field is missing behind the path: vault:path#field", name);
-	if (secret_get(ctx, ref.path, (const char *const[]){ref.field}, value, 1, NULL, err))
+		               "%s: it takes a path without #field, such as "
+		               "vault:database/creds/ROLE: username and password belong together",
+		               name);
+	if (id == OPT_DATABASE_CREDENTIALS) {
+		k->credentials = ref;
+		ok = look_up_credentials(k, err);
+	} else {
+		ok = look_up_field(k, &ref, value, err);
+	}
+	if (!ok)
+		err_prefix(err, "%s", name);
+	return ok;
+}
+
+/* A user and password of one's own belong into the URL. */
+static bool check_credentials(const struct config *config, struct err *err)
+{
+	if (!config_is_set(config, OPT_DATABASE_CREDENTIALS) ||
+	    config_is_reference(config, OPT_DATABASE_CREDENTIALS))
 		return true;
-	err_prefix(err, "%s", name);
-	return false;
+	return err_set(err, ERR_CONFIG, "secrets",
+	               "database-credentials must be a path of Vault, such as "
+	               "vault:database/creds/ROLE; a user of your own goes into database-url");
 }
 
 bool secrets_resolve(struct config *config, struct err *err)
 {
-	struct secret_store *store;
+	struct kept *k;
 
+	if (!check_credentials(config, err))
+		return false;
 	if (!config_has_references(config))
 		return true;
-	store = secrets_open(config, err);
-	if (!store)
+	k = calloc(1, sizeof *k);
+	if (!k)
+		return err_set(err, ERR_NOMEM, "secrets", "out of memory");
+	k->login = (struct pg_login){
+	    .ctx = k, .get = login_get, .version = login_version, .refused = login_refused};
+	k->store = secrets_open(config, err);
+	if (!k->store) {
+		free(k);
 		return false;
-	config_keep(config, store, free_store);
-	return config_resolve(config, look_up, store, err);
+	}
+	config_keep(config, k, free_kept);
+	return config_resolve(config, look_up, k, err);
 }
 
 /* ---- credentials that change ---- */
@@ -229,7 +345,7 @@ struct fhir_auth *secrets_auth(const struct config *config, enum option_id id,
 		return NULL;
 	}
 	c->config = config;
-	c->store = config_kept(config);
+	c->store = ((struct kept *)config_kept(config))->store;
 	c->http = http;
 	c->make = make;
 	pthread_rwlock_init(&c->lock, NULL);

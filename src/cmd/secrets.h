@@ -7,6 +7,7 @@
 
 #include "base/config.h"
 #include "fhir/auth.h"
+#include "pg/login.h"
 #include "secret/secret.h"
 
 /* Puts values in the place of references. Without one nothing of Vault is made or asked. The store
@@ -15,6 +16,10 @@ bool secrets_resolve(struct config *config, struct err *err);
 
 /* A Vault store of the settings. NULL on failure. */
 struct secret_store *secrets_open(const struct config *config, struct err *err);
+
+/* Who logs in to PostgreSQL, when Vault says it (database-url or database-credentials); NULL when
+ * not. Lives as long as the config. */
+const struct pg_login *secrets_login(const struct config *config);
 
 /* Makes the source's credentials out of what the settings say; `secret` is the current value of the
  * one secret that they need. */

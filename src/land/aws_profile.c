@@ -106,14 +106,32 @@ static bool read_one(const char *path, const char *usual, bool config_file, cons
 	return ok;
 }
 
+/* Keys come whole from one file: the secret or token of another key would not do. */
+static void complete_from(struct aws_profile *p, const struct aws_profile *other)
+{
+	if (!p->key_id[0]) {
+		memcpy(p->key_id, other->key_id, sizeof p->key_id);
+		memcpy(p->secret, other->secret, sizeof p->secret);
+		memcpy(p->token, other->token, sizeof p->token);
+	}
+	if (!p->region[0])
+		memcpy(p->region, other->region, sizeof p->region);
+	if (!p->endpoint[0])
+		memcpy(p->endpoint, other->endpoint, sizeof p->endpoint);
+}
+
 bool aws_profile_read(const char *credentials_path, const char *config_path, const char *name,
                       struct aws_profile *out, struct err *err)
 {
-	struct aws_profile made = {0};
+	struct aws_profile made = {0}, config = {0};
 	bool found = strcmp(name, "default") == 0;
+	bool ok =
+	    read_one(credentials_path, "/.aws/credentials", false, name, &made, &found, err) &&
+	    read_one(config_path, "/.aws/config", true, name, &config, &found, err);
 
-	if (!read_one(credentials_path, "/.aws/credentials", false, name, &made, &found, err) ||
-	    !read_one(config_path, "/.aws/config", true, name, &made, &found, err)) {
+	complete_from(&made, &config);
+	aws_profile_wipe(&config);
+	if (!ok) {
 		aws_profile_wipe(&made);
 		return false;
 	}

@@ -301,6 +301,30 @@ static bool list_parts(const struct s3_sink *s, struct buf *xml, struct err *err
 	return buf_ok(xml, "the list of an object's parts", err);
 }
 
+static bool on_result(void *ctx, const char *parent, const char *name, const char *text)
+{
+	bool *whole = ctx;
+
+	(void)text;
+	*whole = *whole || (!parent[0] && strcmp(name, "CompleteMultipartUploadResult") == 0);
+	return true;
+}
+
+/* The 200 comes before the work is done: what counts is the body, and it may be cut short. */
+static bool check_result(const struct s3_answer *answer, const char *name, struct err *err)
+{
+	bool whole = false;
+	struct str body = str_trim((struct str){answer->http.body.p, answer->http.body.n});
+
+	if (s3_xml_read(body, on_result, &whole) && whole)
+		return true;
+	err_set(err, ERR_PROTOCOL, "land.s3",
+	        "cannot tell whether %s was written: the server's answer is not an S3 result",
+	        land_last_part(name));
+	err->retryable = true;
+	return false;
+}
+
 static bool complete_upload(struct s3_sink *s, struct err *err)
 {
 	static const int fine[] = {412, 404, 0};
@@ -322,6 +346,8 @@ static bool complete_upload(struct s3_sink *s, struct err *err)
 		return false;
 	if (answer.http.status >= 400)
 		ok = settle(s, &answer, err);
+	else
+		ok = check_result(&answer, s->name, err);
 	s3_answer_free(&answer);
 	return ok;
 }

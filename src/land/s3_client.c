@@ -187,7 +187,7 @@ static bool on_element(void *ctx, const char *parent, const char *name, const ch
 /* Codes are the server's words: only letters and digits of them go into a message. */
 static void read_fault(const struct http_response *resp, struct fault *f)
 {
-	struct str body = {resp->body.p, resp->body.n};
+	struct str body = str_trim((struct str){resp->body.p, resp->body.n});
 
 	*f = (struct fault){0};
 	if (body.n && body.p[0] == '<' && !s3_xml_read(body, on_element, f))
@@ -231,6 +231,10 @@ static const struct meaning meanings[] = {
      "the bucket is in another region; set AWS_REGION, or AWS_ENDPOINT_URL_S3"},
     {"IllegalLocationConstraintException", ERR_CONFIG, false,
      "the bucket is in another region; set AWS_REGION"},
+    {"NotImplemented", ERR_CONFIG, false,
+     "the server does not know conditional writes (If-None-Match), without which a batch could "
+     "land "
+     "twice: take one that does, such as MinIO"},
     {"XMinioStorageFull", ERR_IO, true,
      "no space is left in the landing zone; make room there and the run goes on"},
     {"InsufficientStorage", ERR_IO, true,
@@ -334,7 +338,8 @@ static bool try_once(struct s3_client *c, const struct s3_request *req,
 	}
 	/* an upload may be refused after its 200 has been sent */
 	read_fault(&resp, &f);
-	if ((resp.status >= 200 && resp.status < 300 && !f.code[0]) || is_fine(fine, resp.status)) {
+	if ((resp.status >= 200 && resp.status < 300 && !f.code[0]) ||
+	    (is_fine(fine, resp.status) && strcmp(f.code, "NoSuchBucket") != 0)) {
 		answer->http = resp;
 		memcpy(answer->code, f.code, sizeof f.code);
 		return true;

@@ -56,11 +56,12 @@ static bool on_list_element(void *ctx, const char *parent, const char *name, con
 static bool read_page(struct s3_client *c, const struct s3_request *req, struct page *p,
                       struct err *err)
 {
-	char before[S3_XML_TEXT];
+	char before[S3_XML_TEXT], before2[S3_UPLOAD_ID_MAX];
 	struct s3_answer answer;
 	bool ok;
 
 	memcpy(before, p->token, sizeof before);
+	memcpy(before2, p->token2, sizeof before2);
 	if (!s3_call(c, req, NULL, &answer, err))
 		return false;
 	p->truncated = false;
@@ -71,8 +72,8 @@ static bool read_page(struct s3_client *c, const struct s3_request *req, struct 
 	if (p->refused)
 		return false;
 	/* a list that does not go on would never end */
-	if (!ok ||
-	    (p->truncated && (!p->token[0] || (!p->token2[0] && strcmp(before, p->token) == 0))))
+	if (!ok || (p->truncated && (!p->token[0] || (strcmp(before, p->token) == 0 &&
+	                                              strcmp(before2, p->token2) == 0))))
 		return err_set(err, ERR_PROTOCOL, "land.s3",
 		               "the S3 server's list of the landing zone cannot be read");
 	return true;

@@ -53,6 +53,9 @@ static void on_end(void *ctx, const XML_Char *name)
 	struct reading *r = ctx;
 
 	(void)name;
+	/* expat still tells of the end of an empty element after it was stopped at its start */
+	if (r->failed)
+		return;
 	r->depth--;
 	r->text[r->n] = '\0';
 	if (!r->element(r->ctx, r->depth ? r->names[r->depth - 1] : "", r->names[r->depth],

@@ -10,7 +10,7 @@
 #include "base/clock.h"
 #include "pg/copy.h"
 
-enum { DEFAULT_CONNECT_MS = 10000, OLDEST_SERVER = 150000 };
+enum { DEFAULT_CONNECT_MS = 10000, OLDEST_SERVER = 150000, LOGIN_LOOK_MS = 50 };
 
 static int64_t deadline_after(int64_t ms)
 {
@@ -79,14 +79,6 @@ static bool check_url(const char *url, struct err *err)
 		               "special characters in a password must be percent-encoded");
 	PQconninfoFree(options);
 	return true;
-}
-
-static PGconn *start_connect(const struct pg_conn *c)
-{
-	const char *keys[] = {"dbname", "application_name", "client_encoding", NULL};
-	const char *values[] = {c->url, c->application_name, "UTF8", NULL};
-
-	return PQconnectStartParams(keys, values, 1);
 }
 
 static bool finish_connect(struct pg_conn *c, struct err *err)
@@ -180,16 +172,52 @@ static bool end_former(struct pg_conn *c, int pid, struct err *err)
 	return res != NULL;
 }
 
+static bool connect_once(struct pg_conn *c, struct err *err)
+{
+	drop(c);
+	c->pg = pg_login_start(c->login, c->url, c->application_name, &c->login_version, err);
+	c->lost = !c->pg;
+	return c->pg && finish_connect(c, err);
+}
+
+/* True when there are new credentials by now. */
+static bool await_login(const struct pg_conn *c)
+{
+	int64_t deadline = deadline_after(PG_LOGIN_WAIT_MS);
+
+	c->login->refused(c->login->ctx, c->login_version);
+	while (!pg_login_is_old(c->login, c->login_version)) {
+		if (clock_mono_ms(&clock_system) >= deadline)
+			return false;
+		clock_sleep_ms(LOGIN_LOOK_MS);
+	}
+	return true;
+}
+
+static bool was_refused(const struct pg_conn *c)
+{
+	return c->pg && pg_login_was_refused(PQerrorMessage(c->pg));
+}
+
+/* A server may know that credentials have ended before we do. */
+static bool connect_as_login(struct pg_conn *c, struct err *err)
+{
+	if (connect_once(c, err))
+		return true;
+	if (!c->login || err->retryable || !was_refused(c))
+		return false;
+	if (await_login(c) && connect_once(c, err))
+		return true;
+	/* a lease that ended too early is made up for later; another trouble is what it is */
+	err->retryable = err->retryable || was_refused(c);
+	return false;
+}
+
 static bool open_now(struct pg_conn *c, struct err *err)
 {
 	int former = c->backend_pid;
 
-	drop(c);
-	c->pg = start_connect(c);
-	if (!c->pg)
-		return err_set(err, ERR_NOMEM, "pg.connect", "out of memory");
-	c->lost = false;
-	if (!finish_connect(c, err))
+	if (!connect_as_login(c, err))
 		goto failed;
 	PQsetNoticeProcessor(c->pg, ignore_notice, NULL);
 	PQsetnonblocking(c->pg, 1);
@@ -209,6 +237,7 @@ failed:
 static bool copy_options(struct pg_conn *c, const struct pg_options *o)
 {
 	c->url = o->url ? strdup(o->url) : NULL;
+	c->login = o->login;
 	c->application_name = strdup(o->application_name ? o->application_name : "fhirline");
 	c->search_path = o->search_path ? strdup(o->search_path) : NULL;
 	c->connect_timeout_ms = o->connect_timeout_ms;
@@ -272,10 +301,22 @@ static void notice_hangup(struct pg_conn *c)
 	}
 }
 
+/* To new credentials, before the old ones end. */
+static void move_on(struct pg_conn *c)
+{
+	if (!pg_login_is_old(c->login, c->login_version) ||
+	    PQtransactionStatus(c->pg) != PQTRANS_IDLE)
+		return;
+	drop(c);
+	c->backend_pid = 0; /* its end has been told: nothing is left of it */
+}
+
 bool pg_conn_ready(struct pg_conn *c, struct err *err)
 {
 	if (!c->lost)
 		notice_hangup(c);
+	if (!c->lost)
+		move_on(c);
 	return c->lost ? open_now(c, err) : true;
 }
 

@@ -16,7 +16,9 @@
  * next pg_conn_ready(); until then every call on it fails (retryable). Connecting fails retryably
  * when the server may still come (refused, starting up, name not resolved for now), finally when
  * only a person can help (wrong password, no such database); the text says what to correct and
- * never has the password.
+ * never has the password. With a pg_login a refusal is retryable, and is tried again at once when
+ * there are new credentials within PG_LOGIN_WAIT_MS; a connection whose credentials were replaced
+ * is opened anew by the next pg_conn_ready() outside of a transaction.
  */
 #ifndef FHIRLINE_PG_CONN_H
 #define FHIRLINE_PG_CONN_H
@@ -27,11 +29,13 @@
 
 #include "base/err.h"
 #include "base/str.h"
+#include "pg/login.h"
 
 struct pg_conn;
 
 struct pg_options {
 	const char *url; /* libpq URI or keyword string; NULL: libpq's PG* variables. Copied */
+	const struct pg_login *login; /* who may log in changes; NULL: the URL says it. Borrowed */
 	const char *application_name; /* seen in pg_stat_activity. Copied */
 	int64_t connect_timeout_ms;   /* 0: 10 s */
 	int64_t statement_timeout_ms; /* 0: none; set in the session */

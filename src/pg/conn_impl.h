@@ -15,6 +15,8 @@
 struct pg_conn {
 	PGconn *pg; /* NULL until the first open, and after a time-out on the wire */
 	char *url;
+	const struct pg_login *login;
+	uint64_t login_version; /* that it was opened with */
 	char *application_name;
 	char *search_path;
 	int64_t connect_timeout_ms;

@@ -23,6 +23,7 @@ struct item {
 	char *path;
 	struct item_field fields[ITEM_FIELDS_MAX];
 	size_t n;
+	int64_t read_ms;  /* when it was read or renewed last */
 	uint64_t version; /* 1, 2, … with each change of a value */
 	char *lease_id;   /* NULL: a KV value, which has no end */
 	bool renewable;

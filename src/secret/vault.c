@@ -16,7 +16,7 @@
 #include "secret/item.h"
 #include "secret/vault_login.h"
 
-enum { RETRY_MIN_MS = 500, RETRY_MAX_MS = 30000, ITEMS_MAX = 64 };
+enum { RETRY_MIN_MS = 500, RETRY_MAX_MS = 30000, REFUSED_WAIT_MS = 2000, ITEMS_MAX = 64 };
 
 struct vault {
 	struct vault_http *http;
@@ -63,6 +63,7 @@ static void set_times(const struct vault *v, struct item *i, int64_t lease_s)
 	int64_t now = now_ms();
 
 	i->failures = 0;
+	i->read_ms = now;
 	if (!i->lease_id || lease_s <= 0) {
 		i->ends_ms = INT64_MAX;
 		i->due_ms = now + v->refresh_ms;
@@ -410,13 +411,15 @@ static void vault_refused(void *self, const char *path, uint64_t version)
 {
 	struct vault *v = self;
 	struct item *i = find(v, path);
+	int64_t soon;
 
 	if (!i)
 		return;
 	pthread_mutex_lock(&v->lock);
-	/* once for each version: who is refused asks again and again */
-	if (i->version == version && !i->failures && i->due_ms > now_ms()) {
-		i->due_ms = now_ms();
+	/* who is refused asks again and again, and may be refused with every user there is */
+	soon = now_ms() > i->read_ms + REFUSED_WAIT_MS ? now_ms() : i->read_ms + REFUSED_WAIT_MS;
+	if (i->version == version && !i->failures && i->due_ms > soon) {
+		i->due_ms = soon;
 		i->renewable = false;
 		pthread_cond_signal(&v->wake);
 	}

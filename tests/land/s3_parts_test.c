@@ -99,6 +99,39 @@ static void files_that_are_not_there(void **state)
 	assert_non_null(strstr(err.text, "\"lab\""));
 }
 
+static void write_file(const char *path, const char *text)
+{
+	FILE *f = fopen(path, "w");
+
+	assert_non_null(f);
+	fputs(text, f);
+	fclose(f);
+}
+
+static void keys_come_from_one_file(void **state)
+{
+	char credentials[] = "/tmp/fhirline-aws-XXXXXX", config[] = "/tmp/fhirline-aws-XXXXXX";
+
+	(void)state;
+	close(mkstemp(credentials));
+	close(mkstemp(config));
+	write_file(config, "[default]\naws_access_key_id=OTHER\naws_secret_access_key=other\n"
+	                   "aws_session_token=other\nregion=eu-north-1\n");
+	write_file(credentials, "[default]\naws_access_key_id=A1\naws_secret_access_key=s1\n");
+	assert_true(aws_profile_read(credentials, config, "default", &profile, &err));
+	assert_string_equal(profile.key_id, "A1");
+	assert_string_equal(profile.secret, "s1");
+	assert_string_equal(profile.token, "");
+	assert_string_equal(profile.region, "eu-north-1");
+	write_file(credentials, "[default]\nregion=us-west-2\n");
+	assert_true(aws_profile_read(credentials, config, "default", &profile, &err));
+	assert_string_equal(profile.key_id, "OTHER");
+	assert_string_equal(profile.token, "other");
+	assert_string_equal(profile.region, "us-west-2");
+	unlink(credentials);
+	unlink(config);
+}
+
 static void paths_are_encoded(void **state)
 {
 	struct buf b = BUF_INIT(1000);
@@ -134,13 +167,10 @@ static bool collect(void *ctx, const char *parent, const char *name, const char 
 static void xml(void **state)
 {
 	static const char *const bad[] = {
-	    "",
-	    "<a>",
-	    "text",
-	    "<a></b>",
-	    "<a>&other;</a>",
-	    "<a><Stop/></a>",
-	    "<!DOCTYPE a [<!ENTITY x SYSTEM 'file:///etc/passwd'>]><a>&x;"};
+	    "", "<a>", "text", "<a></b>", "<a>&other;</a>", "<a><Stop/></a>",
+	    /* refused at their start, and then told to have ended */
+	    "<a_root_whose_name_is_longer_than_what_is_kept_of_the_names_of_elements/>",
+	    "<a><Stop/><b/></a>", "<!DOCTYPE a [<!ENTITY x SYSTEM 'file:///etc/passwd'>]><a>&x;"};
 	struct buf b = BUF_INIT(1 << 20);
 	struct buf deep = BUF_INIT(1 << 20);
 
@@ -173,6 +203,7 @@ int main(void)
 	    cmocka_unit_test(config_file),
 	    cmocka_unit_test(what_does_not_fit_is_told),
 	    cmocka_unit_test(files_that_are_not_there),
+	    cmocka_unit_test(keys_come_from_one_file),
 	    cmocka_unit_test(paths_are_encoded),
 	    cmocka_unit_test(hashes),
 	    cmocka_unit_test(xml),

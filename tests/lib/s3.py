@@ -22,7 +22,7 @@ class Server:
     """`minio` or `seaweedfs`; env has the settings with which fhirline lands there."""
 
     def __init__(self, name, directory=None, tls=False):
-        self.name, self.directory, self.options = name, directory or folder(), ["--tls"] if tls else []
+        self.name, self.directory, self.options = name, directory or folder(of_fhirline=False), ["--tls"] if tls else []
         at_end(self.stop)
         self.start()
         lines = (self.directory / "env").read_text().splitlines()

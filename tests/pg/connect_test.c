@@ -121,9 +121,26 @@ static void a_database_in_another_encoding(void **state)
 	pg_fixture_drop(&db);
 }
 
+/* Only what may be about who we are asks for new credentials. */
+static void what_says_that_we_may_not_in(void **state)
+{
+	(void)state;
+	assert_true(pg_login_was_refused("connection to server failed: FATAL:  password "
+	                                 "authentication failed for user \"u\"\n"));
+	assert_true(pg_login_was_refused("FATAL:  role \"lent-7\" does not exist\n"));
+	assert_true(pg_login_was_refused("FATAL:  role \"u\" is not permitted to log in\n"));
+	assert_true(pg_login_was_refused("FATAL:  Passwort-Authentifizierung fehlgeschlagen\n"));
+	assert_false(pg_login_was_refused("FATAL:  database \"nowhere\" does not exist\n"));
+	assert_false(pg_login_was_refused("FATAL:  sorry, too many clients already\n"));
+	assert_false(pg_login_was_refused("FATAL:  remaining connection slots are reserved\n"));
+	assert_false(pg_login_was_refused("FATAL:  the database system is starting up\n"));
+	assert_false(pg_login_was_refused("could not connect to server: Connection refused\n"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(what_says_that_we_may_not_in),
 	    cmocka_unit_test(mistyped_urls_are_not_quoted),
 	    cmocka_unit_test(a_server_that_is_not_there),
 	    cmocka_unit_test(a_server_that_never_answers),
