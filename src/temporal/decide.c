@@ -113,16 +113,6 @@ static const struct temporal_workflow *find_workflow(const struct temporal_worke
 	return NULL;
 }
 
-static bool run_workflow(const struct temporal_workflow *workflow, struct temporal_task *task,
-                         struct err *err)
-{
-	if (!workflow->run(task, workflow->ctx, err))
-		return false;
-	if (task->failed)
-		*err = task->err;
-	return !task->failed;
-}
-
 static bool run_query(const struct temporal_workflow *workflow, struct temporal_task *task,
                       const Temporal__Api__Query__V1__WorkflowQuery *query,
                       struct temporal_payloads *answer, struct err *err)
@@ -213,23 +203,9 @@ static bool query_results(const Polled *p, const struct temporal_workflow *workf
 static void answer_failed(struct temporal_worker *w, const Polled *p, const char *name,
                           const struct err *why)
 {
-	WS(RespondWorkflowTaskFailedRequest) r = WS_INIT(RESPOND_WORKFLOW_TASK_FAILED_REQUEST);
-	struct temporal_failure failure = temporal_failure_of(why);
-	struct arena arena = ARENA_INIT(1 << 20);
-	struct err err = {0};
-
 	atomic_fetch_add(&w->counts.tasks_failed, 1);
 	worker_notice(w, TEMPORAL_TASK_FAILED, name, why);
-	r.namespace_ = w->t->name_space;
-	r.identity = w->t->identity;
-	r.task_token = p->task_token;
-	r.deployment_options = worker_deployment(w);
-	r.cause =
-	    TEMPORAL__API__ENUMS__V1__WORKFLOW_TASK_FAILED_CAUSE__WORKFLOW_TASK_FAILED_CAUSE_WORKFLOW_WORKER_UNHANDLED_FAILURE;
-	if (pb_failure_of(&arena, &failure, &r.failure))
-		worker_answer(w, "RespondWorkflowTaskFailed", &r,
-		              WS_DESC(respond_workflow_task_failed_response), name, &err);
-	arena_free(&arena);
+	refusals_add(w, p->task_token, p->attempt, name, why);
 }
 
 static void answer_completed(struct temporal_worker *w, const Polled *p, const char *name,
@@ -280,7 +256,7 @@ static void decide_task(struct temporal_worker *w, const Polled *p)
 		ok = read_history(w, p, &task, &err);
 	if (p->query)
 		answer_query(w, p, workflow, &task, ok, &err);
-	else if (ok && run_workflow(workflow, &task, &err) &&
+	else if (ok && task_decide(&task, workflow, &err) &&
 	         query_results(p, workflow, &task, &queries, &err))
 		answer_completed(w, p, name, &task, queries);
 	else

@@ -232,7 +232,10 @@ static bool on_opening(struct fold *f, const struct temporal_event *e, struct er
 {
 	int kind = e->type == TEMPORAL_EV_TIMER_STARTED ? TEMPORAL_IS_TIMER : TEMPORAL_IS_ACTIVITY;
 
-	return fold_add(f, kind, e->ref, e->name, e->id) || too_large(f, err);
+	struct temporal_known *k = fold_add(f, kind, e->ref, e->name, e->id);
+
+	return (k && temporal_payloads_copy(&f->arena, e->payloads, &k->input)) ||
+	       too_large(f, err);
 }
 
 static bool on_task_started(struct fold *f, const struct temporal_event *e)
@@ -280,6 +283,9 @@ bool fold_event(struct fold *f, const struct temporal_event *e, struct err *err)
 		return on_timer(f, e, err);
 	case TEMPORAL_EV_TASK_STARTED:
 		return on_task_started(f, e);
+	case TEMPORAL_EV_TASK_COMPLETED:
+		f->tasks++;
+		return true;
 	case TEMPORAL_EV_CANCEL_REQUESTED:
 		return on_cancel_requested(f, e, err);
 	default:

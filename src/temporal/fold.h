@@ -17,6 +17,7 @@ struct fold {
 	size_t table_size;
 	struct temporal_signal *signals;
 	size_t n_signals, cap_signals;
+	int64_t tasks; /* workflow tasks that were completed */
 };
 
 void fold_init(struct fold *f, size_t max_bytes);

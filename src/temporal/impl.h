@@ -9,6 +9,7 @@
 #include "temporal/conn.h"
 #include "temporal/lane.h"
 #include "temporal/pb.h"
+#include "temporal/refusal.h"
 #include "temporal/worker.h"
 
 #define WS(Name) Temporal__Api__Workflowservice__V1__##Name
@@ -27,6 +28,7 @@ struct temporal_worker {
 	PbDeployment deployment; /* when has_deployment: sent with polls and answers */
 	bool has_deployment;
 	struct lane workflows, activities;
+	struct refusals refusals;
 	pthread_t keeper; /* drains, and notices the end */
 	pthread_mutex_t lock;
 	pthread_cond_t changed;

@@ -7,30 +7,37 @@
 
 #include "base/clock.h"
 
-/* ---- those that wait ---- */
-
-/* A place for a task that may come. False: stop. */
-static bool lane_reserve(struct lane *l)
+static struct lane_turn *free_turn(struct lane *l)
 {
-	bool ok;
-
-	pthread_mutex_lock(&l->lock);
-	while (!l->stop && l->in_use == l->places)
-		pthread_cond_wait(&l->changed, &l->lock);
-	ok = !l->stop;
-	l->in_use += ok;
-	pthread_mutex_unlock(&l->lock);
-	return ok;
+	for (int i = 0; i < l->n_turns; i++)
+		if (!l->turns[i].taken && !l->turns[i].closed)
+			return &l->turns[i];
+	return NULL;
 }
 
-static void lane_put(struct lane *l, void *task)
+/* NULL: stop. */
+static struct lane_turn *lane_take(struct lane *l)
+{
+	struct lane_turn *turn = NULL;
+
+	pthread_mutex_lock(&l->lock);
+	while (!l->stop && !(turn = free_turn(l)))
+		pthread_cond_wait(&l->free, &l->lock);
+	if (l->stop)
+		turn = NULL;
+	if (turn)
+		turn->taken = true;
+	pthread_mutex_unlock(&l->lock);
+	return turn;
+}
+
+/* The turn is another thread's; `task`: this one's work from here on. */
+static void lane_give(struct lane *l, struct lane_turn *turn, const void *task)
 {
 	pthread_mutex_lock(&l->lock);
-	if (task)
-		l->queue[(l->head + l->waiting++) % LANE_THREADS_MAX] = task;
-	else
-		l->in_use--;
-	pthread_cond_broadcast(&l->changed);
+	turn->taken = false;
+	l->running += task != NULL;
+	pthread_cond_signal(&l->free);
 	pthread_mutex_unlock(&l->lock);
 }
 
@@ -47,99 +54,87 @@ static void lane_pause(struct lane *l, int64_t ms)
 	}
 	pthread_mutex_lock(&l->lock);
 	while (!l->stop)
-		if (pthread_cond_timedwait(&l->changed, &l->lock, &until) == ETIMEDOUT)
+		if (pthread_cond_timedwait(&l->stopped, &l->lock, &until) == ETIMEDOUT)
 			break;
 	pthread_mutex_unlock(&l->lock);
 }
 
-static int64_t lane_delay(struct lane *l, const struct err *err, int attempts)
+static int64_t lane_delay(struct lane *l, const struct err *err, int failures)
 {
 	int64_t ms;
 
 	pthread_mutex_lock(&l->lock);
-	ms = l->ops->pause_ms(l->ctx, err, attempts, &l->rng);
+	ms = l->ops->pause_ms(l->ctx, err, failures, &l->rng);
 	pthread_mutex_unlock(&l->lock);
 	return ms;
 }
 
-static void *poll_loop(void *arg)
+/* The turn is kept while it waits, so that what fails is not asked for by another thread at once.
+ */
+static void poll_failed(struct lane *l, struct lane_turn *turn, const struct err *err)
 {
-	struct lane *l = arg;
-	struct err err = {0};
-	int failures = 0;
-	bool go_on = true, ok;
-	void *task;
+	bool go_on = l->ops->failed(l->ctx, err, turn->failures);
 
-	while (go_on && lane_reserve(l)) {
-		task = NULL;
-		ok = l->ops->poll(l->ctx, &task, &err);
-		lane_put(l, ok ? task : NULL);
-		failures = ok ? 0 : failures + 1;
-		if (ok)
-			continue;
-		go_on = l->ops->failed(l->ctx, &err, failures);
-		if (go_on)
-			lane_pause(l, lane_delay(l, &err, failures));
+	if (go_on) {
+		lane_pause(l, lane_delay(l, err, turn->failures));
+		return;
 	}
 	pthread_mutex_lock(&l->lock);
-	l->pollers--;
-	pthread_cond_broadcast(&l->changed);
+	turn->closed = true;
 	pthread_mutex_unlock(&l->lock);
+}
+
+/* A task, or NULL: there was none this time. */
+static void *poll_once(struct lane *l, struct lane_turn *turn)
+{
+	struct err err = {0};
+	void *task = NULL;
+
+	if (l->ops->poll(l->ctx, &task, &err)) {
+		turn->failures = 0;
+		return task;
+	}
+	turn->failures++;
+	poll_failed(l, turn, &err);
 	return NULL;
 }
 
-/* ---- those that run ---- */
-
-static void *lane_take(struct lane *l)
-{
-	void *task = NULL;
-
-	pthread_mutex_lock(&l->lock);
-	while (!l->waiting && (l->pollers > 0 || !l->stop))
-		pthread_cond_wait(&l->changed, &l->lock);
-	if (l->waiting) {
-		task = l->queue[l->head];
-		l->head = (l->head + 1) % LANE_THREADS_MAX;
-		l->waiting--;
-		l->running++;
-	}
-	pthread_mutex_unlock(&l->lock);
-	return task;
-}
-
-static void *run_loop(void *arg)
+static void *work(void *arg)
 {
 	struct lane *l = arg;
+	struct lane_turn *turn;
 	void *task;
 
-	while ((task = lane_take(l))) {
+	while ((turn = lane_take(l))) {
+		task = poll_once(l, turn);
+		lane_give(l, turn, task);
+		if (!task)
+			continue;
 		l->ops->run(l->ctx, task);
 		pthread_mutex_lock(&l->lock);
 		l->running--;
-		l->in_use--;
-		pthread_cond_broadcast(&l->changed);
 		pthread_mutex_unlock(&l->lock);
 	}
 	pthread_mutex_lock(&l->lock);
-	l->runners--;
+	l->alive--;
 	pthread_mutex_unlock(&l->lock);
 	return NULL;
 }
 
 /* ---- from outside ---- */
 
-static bool start_one(struct lane *l, void *(*loop)(void *), int *count, struct err *err)
+static bool start_one(struct lane *l, struct err *err)
 {
 	sigset_t all, before;
 	int rc;
 
 	pthread_mutex_lock(&l->lock);
-	(*count)++;
+	l->alive++;
 	pthread_mutex_unlock(&l->lock);
 	sigfillset(&all);
 	rc = pthread_sigmask(SIG_SETMASK, &all, &before);
 	if (!rc) {
-		rc = pthread_create(&l->threads[l->started], NULL, loop, l);
+		rc = pthread_create(&l->threads[l->started], NULL, work, l);
 		pthread_sigmask(SIG_SETMASK, &before, NULL);
 	}
 	if (!rc) {
@@ -147,7 +142,7 @@ static bool start_one(struct lane *l, void *(*loop)(void *), int *count, struct 
 		return true;
 	}
 	pthread_mutex_lock(&l->lock);
-	(*count)--;
+	l->alive--;
 	pthread_mutex_unlock(&l->lock);
 	return err_set_errno(err, ERR_INTERNAL, "temporal.worker", rc, "cannot start a thread");
 }
@@ -158,17 +153,17 @@ bool lane_start(struct lane *l, const struct lane_ops *ops, void *ctx, int polls
 	pthread_condattr_t monotonic;
 	bool ok = true;
 
-	*l = (struct lane){.ops = ops, .ctx = ctx, .places = threads};
+	/* more polls than threads would never be under way */
+	*l = (struct lane){.ops = ops, .ctx = ctx, .n_turns = polls < threads ? polls : threads};
 	l->rng = rng_for((uint64_t)clock_now_us(&clock_system), (uintptr_t)l);
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&l->changed, &monotonic);
+	pthread_cond_init(&l->stopped, &monotonic);
+	pthread_cond_init(&l->free, NULL);
 	pthread_condattr_destroy(&monotonic);
 	pthread_mutex_init(&l->lock, NULL);
 	for (int i = 0; ok && i < threads; i++)
-		ok = start_one(l, run_loop, &l->runners, err);
-	for (int i = 0; ok && i < polls; i++)
-		ok = start_one(l, poll_loop, &l->pollers, err);
+		ok = start_one(l, err);
 	return ok;
 }
 
@@ -176,16 +171,18 @@ void lane_stop(struct lane *l)
 {
 	pthread_mutex_lock(&l->lock);
 	l->stop = true;
-	pthread_cond_broadcast(&l->changed);
+	pthread_cond_broadcast(&l->free);
+	pthread_cond_broadcast(&l->stopped);
 	pthread_mutex_unlock(&l->lock);
 }
 
 int lane_pollers(struct lane *l)
 {
-	int n;
+	int n = 0;
 
 	pthread_mutex_lock(&l->lock);
-	n = l->pollers;
+	for (int i = 0; i < l->n_turns; i++)
+		n += l->stop ? l->turns[i].taken : !l->turns[i].closed;
 	pthread_mutex_unlock(&l->lock);
 	return n;
 }
@@ -195,7 +192,7 @@ int lane_running(struct lane *l)
 	int n;
 
 	pthread_mutex_lock(&l->lock);
-	n = l->running + l->waiting;
+	n = l->running;
 	pthread_mutex_unlock(&l->lock);
 	return n;
 }
@@ -205,7 +202,7 @@ bool lane_ended(struct lane *l)
 	bool ended;
 
 	pthread_mutex_lock(&l->lock);
-	ended = !l->pollers && !l->runners;
+	ended = !l->alive;
 	pthread_mutex_unlock(&l->lock);
 	return ended;
 }
@@ -214,6 +211,7 @@ void lane_free(struct lane *l)
 {
 	for (int i = 0; i < l->started; i++)
 		pthread_join(l->threads[i], NULL);
-	pthread_cond_destroy(&l->changed);
+	pthread_cond_destroy(&l->free);
+	pthread_cond_destroy(&l->stopped);
 	pthread_mutex_destroy(&l->lock);
 }

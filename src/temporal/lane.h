@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * lane.h: threads that wait for tasks, and threads that run them. Internal.
+ * lane.h: threads that poll for tasks and run them. Internal.
  *
- * A waiting thread first takes a free place of the running ones, then polls: what it brings is run
- * at once, and never more than `threads` tasks are here.
+ * Each thread polls, when one of the `polls` turns is free, and runs what the poll brought; another
+ * takes the turn meanwhile. So a task is not handed from thread to thread, a poll is only made when
+ * a thread is free to run what it may bring, and never more than `threads` tasks are here.
  */
 #ifndef FHIRLINE_TEMPORAL_LANE_H
 #define FHIRLINE_TEMPORAL_LANE_H
@@ -25,20 +26,24 @@ struct lane_ops {
 	int64_t (*pause_ms)(void *ctx, const struct err *err, int attempts, struct rng *rng);
 };
 
+struct lane_turn {
+	bool taken;   /* a thread polls, or waits before it polls again */
+	bool closed;  /* it is not to be polled any more */
+	int failures; /* in a row */
+};
+
 struct lane {
 	const struct lane_ops *ops;
 	void *ctx;
 	pthread_mutex_t lock;
-	pthread_cond_t changed;
-	pthread_t threads[2 * LANE_THREADS_MAX];
+	pthread_cond_t free; /* a turn was given back */
+	pthread_cond_t stopped;
+	pthread_t threads[LANE_THREADS_MAX];
 	int started;
-	int places;                    /* threads that run */
-	int in_use;                    /* of the places: being polled for, waiting or running */
-	int running;                   /* tasks */
-	int pollers;                   /* alive */
-	int runners;                   /* alive */
-	void *queue[LANE_THREADS_MAX]; /* tasks that a place was kept for */
-	int head, waiting;
+	int alive; /* threads */
+	struct lane_turn turns[LANE_THREADS_MAX];
+	int n_turns;
+	int running; /* tasks */
 	bool stop;
 	struct rng rng;
 };
@@ -47,7 +52,7 @@ struct lane {
 bool lane_start(struct lane *l, const struct lane_ops *ops, void *ctx, int polls, int threads,
                 struct err *err);
 void lane_stop(struct lane *l);   /* no new polls; what was polled is run */
-int lane_pollers(struct lane *l); /* alive */
+int lane_pollers(struct lane *l); /* turns that are not closed; once stopped: polls under way */
 int lane_running(struct lane *l); /* tasks */
 bool lane_ended(struct lane *l);  /* all threads have come to their end */
 void lane_free(struct lane *l);   /* joins them */

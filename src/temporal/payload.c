@@ -15,6 +15,21 @@ struct temporal_payload temporal_null(void)
 	return (struct temporal_payload){.encoding = STR("binary/null")};
 }
 
+/* One that could be opened is not seen here. */
+static bool encrypted(const struct temporal_payload *p, size_t i, struct err *err)
+{
+	struct str id = STR("");
+
+	for (size_t k = 0; k < p->n_meta; k++)
+		if (str_is(p->meta[k].name, "encryption-key-id"))
+			id = p->meta[k].value;
+	return err_set(
+	    err, ERR_DATA, "temporal.payload",
+	    "payload %zu is encrypted with key \"%.*s\", which is not known here or does "
+	    "not fit it",
+	    i + 1, (int)(id.n < 60 ? id.n : 60), id.p ? id.p : "");
+}
+
 bool temporal_payload_json(struct temporal_payloads list, size_t i, struct str *json,
                            struct err *err)
 {
@@ -24,6 +39,8 @@ bool temporal_payload_json(struct temporal_payloads list, size_t i, struct str *
 		*json = STR("null");
 	else if (str_is(p->encoding, "json/plain"))
 		*json = p->data;
+	else if (str_is(p->encoding, "binary/encrypted"))
+		return encrypted(p, i, err);
 	else
 		return err_set(err, ERR_DATA, "temporal.payload",
 		               "payload %zu has the encoding '%.*s', not json/plain", i + 1,

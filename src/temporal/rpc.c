@@ -27,10 +27,11 @@
 #include "base/clock.h"
 #include "temporal/conn.h"
 #include "temporal/pb.h"
+#include "temporal/seal.h"
 
 #define SERVICE "/temporal.api.workflowservice.v1.WorkflowService/"
 
-enum { PEM_MAX = 1024 * 1024, METADATA_MAX = 4 };
+enum { PEM_MAX = 1024 * 1024, METADATA_MAX = 4, SEAL_MAX = 128 << 20 };
 
 struct call {
 	const void *group;
@@ -59,6 +60,7 @@ struct rpc {
 	grpc_metadata metadata[METADATA_MAX];
 	size_t n_metadata;
 	int64_t call_timeout_ms, poll_timeout_ms;
+	const struct temporal_cipher *cipher;
 	struct retry_policy retry;
 };
 
@@ -265,6 +267,7 @@ struct rpc *rpc_open(const struct temporal_options *o, struct err *err)
 	r->call_timeout_ms = o->call_timeout_ms;
 	r->poll_timeout_ms = o->poll_timeout_ms;
 	r->retry = o->retry;
+	r->cipher = o->cipher;
 	r->rng = rng_for((uint64_t)clock_now_us(&clock_system), (uintptr_t)r);
 	init_sync(r);
 	if (!getenv("GRPC_VERBOSITY"))
@@ -424,7 +427,7 @@ static bool call_run(struct rpc *r, struct call *c, struct err *err)
 }
 
 static void *read_answer(struct call *c, const ProtobufCMessageDescriptor *desc,
-                         struct arena *arena, struct err *err)
+                         const struct temporal_cipher *cipher, struct arena *arena, struct err *err)
 {
 	grpc_byte_buffer_reader reader;
 	grpc_slice all;
@@ -441,6 +444,8 @@ static void *read_answer(struct call *c, const ProtobufCMessageDescriptor *desc,
 	    (struct str){(const char *)GRPC_SLICE_START_PTR(all), GRPC_SLICE_LENGTH(all)}, err);
 	grpc_slice_unref(all);
 	grpc_byte_buffer_reader_destroy(&reader);
+	if (message && cipher)
+		seal_open_message(cipher, arena, message);
 	return message;
 }
 
@@ -458,7 +463,7 @@ static void *attempt(struct rpc *r, const struct rpc_request *request, struct st
 		words = (struct str){(const char *)GRPC_SLICE_START_PTR(c.details),
 		                     GRPC_SLICE_LENGTH(c.details)};
 		if (rpc_status_err((int)c.status, words, request->method, r->target, r->tls, err))
-			message = read_answer(&c, request->answer, arena, err);
+			message = read_answer(&c, request->answer, r->cipher, arena, err);
 	}
 	call_free(&c);
 	return message;
@@ -526,23 +531,42 @@ static void *attempts(struct rpc *r, const struct rpc_request *request, struct s
 	}
 }
 
+/* What is sent, in memory of its own; payloads are sealed for that moment. */
+static bool pack(const struct rpc *r, const struct rpc_request *request, struct str *out,
+                 struct err *err)
+{
+	ProtobufCMessage *message = (ProtobufCMessage *)(uintptr_t)request->message;
+	struct arena arena = ARENA_INIT(SEAL_MAX);
+	struct seal *undo = NULL;
+	uint8_t *bytes = NULL;
+	bool ok = !r->cipher || seal_message(r->cipher, &arena, message, &undo, err);
+
+	if (ok) {
+		out->n = protobuf_c_message_get_packed_size(message);
+		bytes = malloc(out->n + 1);
+		ok = bytes || err_set(err, ERR_NOMEM, "temporal.call", "out of memory");
+	}
+	if (bytes)
+		protobuf_c_message_pack(message, bytes);
+	out->p = (char *)bytes;
+	seal_undo(undo);
+	arena_free(&arena);
+	return ok;
+}
+
 void *rpc_call(struct rpc *r, const struct rpc_request *request, struct arena *arena,
                struct err *err)
 {
-	size_t n = protobuf_c_message_get_packed_size(request->message);
-	uint8_t *bytes = malloc(n + 1);
+	struct str bytes;
 	void *message;
 
-	if (!bytes) {
-		err_set(err, ERR_NOMEM, "temporal.call", "out of memory");
+	if (!pack(r, request, &bytes, err))
 		return NULL;
-	}
-	protobuf_c_message_pack(request->message, bytes);
 	pthread_mutex_lock(&r->lock);
 	r->callers++;
 	pthread_mutex_unlock(&r->lock);
-	message = attempts(r, request, (struct str){(char *)bytes, n}, arena, err);
-	free(bytes);
+	message = attempts(r, request, bytes, arena, err);
+	free((void *)(uintptr_t)bytes.p);
 	pthread_mutex_lock(&r->lock);
 	r->callers--;
 	pthread_cond_broadcast(&r->stopped);

@@ -26,6 +26,15 @@ void task_free(struct temporal_task *t)
 	fold_free(&t->fold);
 }
 
+bool task_decide(struct temporal_task *t, const struct temporal_workflow *workflow, struct err *err)
+{
+	if (!workflow->run(t, workflow->ctx, err))
+		return false;
+	if (t->failed)
+		*err = t->err;
+	return !t->failed;
+}
+
 const struct temporal_info *temporal_task_info(const struct temporal_task *task)
 {
 	return &task->fold.info;
@@ -183,6 +192,7 @@ const struct temporal_known *temporal_task_activity(struct temporal_task *task,
 		task_full(task);
 		return NULL;
 	}
+	k->input = copy.input;
 	c->schedule_activity_task_command_attributes = s;
 	return k;
 }
@@ -253,6 +263,15 @@ const struct temporal_known *temporal_task_marker(struct temporal_task *task, co
 	}
 	c->record_marker_command_attributes = s;
 	return k;
+}
+
+bool temporal_task_patched(struct temporal_task *task, const char *id)
+{
+	if (temporal_task_find(task, TEMPORAL_IS_MARKER, id))
+		return true;
+	if (task->fold.tasks > 0)
+		return false;
+	return temporal_task_marker(task, id, TEMPORAL_NO_PAYLOADS) != NULL;
 }
 
 /* ---- cancelling ---- */

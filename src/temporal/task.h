@@ -21,4 +21,8 @@ struct temporal_task {
 void task_init(struct temporal_task *t, size_t max_history);
 void task_free(struct temporal_task *t);
 
+/* Calls the workflow; what could not be made into a command is its failure. */
+bool task_decide(struct temporal_task *t, const struct temporal_workflow *workflow,
+                 struct err *err);
+
 #endif

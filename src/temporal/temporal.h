@@ -41,6 +41,7 @@
 #define FHIRLINE_TEMPORAL_TEMPORAL_H
 
 #include "base/retry.h"
+#include "temporal/cipher.h"
 #include "temporal/event.h"
 #include "temporal/payload.h"
 
@@ -59,6 +60,8 @@ struct temporal_options {       /* copied by temporal_open() */
 	const char *key_file;
 	const char *server_name; /* in the server's certificate; NULL: the address's host */
 	const char *api_key;     /* sent as "authorization: Bearer …"; never without TLS */
+
+	const struct temporal_cipher *cipher; /* seals payloads (cipher.h); borrowed; NULL: none */
 
 	int64_t call_timeout_ms; /* 0: 10 s */
 	int64_t poll_timeout_ms; /* long polls; 0: 70 s (the server answers after 60) */

@@ -159,6 +159,7 @@ static void *keeper(void *arg)
 		pthread_cond_wait(&w->changed, &w->lock);
 	pthread_mutex_unlock(&w->lock);
 	deadline = clock_mono_ms(&clock_system) + w->o.drain_ms;
+	refusals_stop(w);
 	lane_stop(&w->workflows);
 	lane_stop(&w->activities);
 	while (!lane_ended(&w->workflows) || !lane_ended(&w->activities)) {
@@ -171,6 +172,7 @@ static void *keeper(void *arg)
 		}
 		wait_step(w);
 	}
+	refusals_free(w);
 	pthread_mutex_lock(&w->lock);
 	w->ended = true;
 	pthread_cond_broadcast(&w->changed);
@@ -250,7 +252,13 @@ struct temporal_worker *temporal_worker_start(struct temporal *t,
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
 	pthread_cond_init(&w->changed, &monotonic);
 	pthread_condattr_destroy(&monotonic);
-	if (!keeper_start(w, err)) {
+	ok = refusals_start(w, err);
+	if (ok && !keeper_start(w, err)) {
+		refusals_stop(w);
+		refusals_free(w);
+		ok = false;
+	}
+	if (!ok) {
 		pthread_cond_destroy(&w->changed);
 		pthread_mutex_destroy(&w->lock);
 		free(w);

@@ -2,14 +2,17 @@
  *
  * worker.h: a worker: takes workflow and activity tasks from a task queue, runs them, answers.
  *
- * Threads: `workflow_polls` threads wait for workflow tasks and `workflow_threads` run them; the
- * same for activities. A poll is only made when a thread is free to run what it may bring, so a
- * worker holds at most `workflow_threads` + `activity_threads` tasks and queues none. Functions of
- * workflows and activities are called on those threads, several at once.
+ * Threads: `workflow_threads` wait for workflow tasks, at most `workflow_polls` of them at once,
+ * and run what their poll brings; the same for activities. A poll is only made by a thread that is
+ * free, so a worker holds at most `workflow_threads` + `activity_threads` tasks and queues none.
+ * Functions of workflows and activities are called on those threads, several at once.
  *
  * When the server is away, polls go on with growing pauses (up to 5 s). An answer that will not
  * change by waiting (wrong namespace, no permission, certificate) is asked for 8 times, with the
  * same pauses; then the worker drains and temporal_worker_wait() gives the reason.
+ *
+ * A workflow task that fails is refused, so that another worker may have it; what fails again and
+ * again is refused ever later (refusal.h).
  *
  * An answer (Respond…) is repeated by the connection's retry policy. A task that the server does
  * not know any more is dropped: somebody else has it, or nobody needs it.
@@ -53,7 +56,8 @@ enum temporal_order {
 	TEMPORAL_STOPPING /* the worker ends: return false with a retryable error */
 };
 
-/* "I live, and came as far as `details`". From the activity's own thread only. */
+/* "I live, and came as far as `details`". From one thread at a time; not after `run` has returned.
+ */
 enum temporal_order temporal_activity_heartbeat(struct temporal_activity_task *task,
                                                 struct temporal_payloads details);
 

@@ -69,6 +69,7 @@ struct temporal_known {
 	bool cancel_requested;
 	int64_t asked_id, ended_id;      /* events; 0: not in history yet */
 	int attempt;                     /* of the activity when it ended; 0: not known */
+	struct temporal_payloads input;  /* an activity's, as it was asked for */
 	struct temporal_payloads result; /* DONE: result, a marker's details; CANCELLED: details */
 	const struct temporal_failure *failure;
 };
@@ -92,6 +93,11 @@ const struct temporal_known *temporal_task_timer(struct temporal_task *task, con
                                                  int64_t ms);
 const struct temporal_known *temporal_task_marker(struct temporal_task *task, const char *id,
                                                   struct temporal_payloads details);
+
+/* For a changed workflow whose older histories still run: has this run had the change from its
+ * first task on? The answer stands in a marker, and holds for the whole run. Every run asks for the
+ * same ids in its first task. */
+bool temporal_task_patched(struct temporal_task *task, const char *id);
 
 /* Asks to cancel a pending activity (it is told with its next heartbeat, and ends CANCELLED, DONE
  * or FAILED) or timer (CANCELLED at once). Nothing when it has ended or was asked already. */

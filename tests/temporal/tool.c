@@ -6,10 +6,13 @@
  *   describe ID                           signal ID NAME INPUT [TIMES]
  *   query ID NAME                         cancel ID REASON       terminate ID REASON
  *   result ID RUN|- SECONDS               history ID             worker QUEUE
+ *   save ID RUN|- FILE                    replay FILE
+ *   schedule ID TYPE QUEUE INPUT MS [allow]   schedules PAGE
+ *   schedule-do ID pause|resume|run|delete
  *
  * Settings come from TOOL_ADDRESS, TOOL_NAMESPACE, TOOL_CA, TOOL_CERT, TOOL_KEY, TOOL_SERVER_NAME,
- * TOOL_API_KEY, TOOL_BUILD_ID, TOOL_THREADS, TOOL_RATE, TOOL_DRAIN_MS, TOOL_RETRIES; TOOL_ZIP is
- * the search attribute Zip.
+ * TOOL_API_KEY, TOOL_PAYLOAD_KEY, TOOL_BUILD_ID, TOOL_THREADS, TOOL_RATE, TOOL_DRAIN_MS,
+ * TOOL_RETRIES; TOOL_ZIP is the search attribute Zip.
  */
 #include "tool.h"
 
@@ -18,6 +21,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "temporal/replay.h"
+#include "temporal/schedule.h"
 
 #define NEED(n)                                                                                    \
 	if (argc < (n))                                                                            \
@@ -254,6 +260,99 @@ static void on_notice(void *ctx, enum temporal_notice what, const char *name, co
 	fprintf(stderr, "%s: %s: %s: %s\n", names[what], name, err_code_name(err->code), err->text);
 }
 
+static bool do_save(struct temporal *t, int argc, char **argv, struct buf *out, struct err *err)
+{
+	struct buf history = BUF_INIT(64 << 20);
+	struct temporal_id id = {argv[0], NULL};
+	FILE *f;
+	bool ok;
+
+	NEED(3);
+	id.run_id = strcmp(argv[1], "-") ? argv[1] : NULL;
+	ok = temporal_history_save(t, &id, &history, err);
+	f = ok ? fopen(argv[2], "wb") : NULL;
+	if (ok && (!f || fwrite(history.p, 1, history.n, f) != history.n))
+		ok = err_set(err, ERR_IO, "tool", "cannot write %s", argv[2]);
+	if (f && fclose(f) && ok)
+		ok = err_set(err, ERR_IO, "tool", "cannot write %s", argv[2]);
+	buf_printf(out, "{\"bytes\":%zu}", history.n);
+	buf_free(&history);
+	return ok;
+}
+
+static bool do_replay(struct temporal *t, int argc, char **argv, struct buf *out, struct err *err)
+{
+	struct temporal_replayed seen;
+	struct buf history = BUF_INIT(64 << 20);
+	char piece[65536];
+	size_t n;
+	FILE *f;
+	bool ok;
+
+	(void)t;
+	NEED(1);
+	f = fopen(argv[0], "rb");
+	while (f && (n = fread(piece, 1, sizeof piece, f)))
+		buf_add(&history, piece, n);
+	if (f)
+		fclose(f);
+	ok = temporal_replay((struct str){history.p ? history.p : "", history.n}, tool_workflows,
+	                     tool_n_workflows, &seen, err);
+	buf_printf(out, "{\"events\":%lld,\"tasks\":%lld,\"commands\":%lld}",
+	           (long long)seen.events, (long long)seen.tasks, (long long)seen.commands);
+	buf_free(&history);
+	return ok;
+}
+
+static bool do_schedule(struct temporal *t, int argc, char **argv, struct buf *out, struct err *err)
+{
+	struct temporal_payload p;
+	struct temporal_schedule s = {.id = argv[0]};
+
+	NEED(5);
+	s.interval_ms = strtol(argv[4], NULL, 10);
+	s.overlap = argc > 5 ? TEMPORAL_OVERLAP_ALLOW_ALL : 0;
+	s.start = (struct temporal_start){.workflow_id = argv[0],
+	                                  .type = argv[1],
+	                                  .task_queue = argv[2],
+	                                  .input = input_of(&p, argv[3])};
+	buf_lit(out, "{}");
+	return temporal_schedule_create(t, &s, err);
+}
+
+static bool do_schedule_do(struct temporal *t, int argc, char **argv, struct buf *out,
+                           struct err *err)
+{
+	NEED(2);
+	buf_lit(out, "{}");
+	if (strcmp(argv[1], "delete") == 0)
+		return temporal_schedule_delete(t, argv[0], err);
+	if (strcmp(argv[1], "run") == 0)
+		return temporal_schedule_trigger(t, argv[0], err);
+	return temporal_schedule_pause(t, argv[0], strcmp(argv[1], "pause") == 0, NULL, err);
+}
+
+static bool add_schedule(void *ctx, const struct temporal_scheduled *s, struct err *err)
+{
+	struct buf *out = ctx;
+
+	(void)err;
+	buf_printf(out, "%s\"%.*s\":%s", out->n > 1 ? "," : "", STR_FMT(s->id),
+	           s->paused ? "true" : "false");
+	return true;
+}
+
+static bool do_schedules(struct temporal *t, int argc, char **argv, struct buf *out,
+                         struct err *err)
+{
+	NEED(1);
+	buf_lit(out, "{");
+	if (!temporal_schedules_list(t, (int)strtol(argv[0], NULL, 10), add_schedule, out, err))
+		return false;
+	buf_lit(out, "}");
+	return true;
+}
+
 int tool_worker(struct temporal *t, const char *queue)
 {
 	struct temporal_worker_options o = {
@@ -310,9 +409,20 @@ static const struct {
 	const char *name;
 	bool (*run)(struct temporal *t, int argc, char **argv, struct buf *out, struct err *err);
 } commands[] = {
-    {"check", do_check},   {"start", do_start},         {"describe", do_describe},
-    {"signal", do_signal}, {"query", do_query},         {"cancel", do_cancel},
-    {"result", do_result}, {"terminate", do_terminate}, {"history", do_history},
+    {"check", do_check},
+    {"start", do_start},
+    {"describe", do_describe},
+    {"signal", do_signal},
+    {"query", do_query},
+    {"cancel", do_cancel},
+    {"result", do_result},
+    {"terminate", do_terminate},
+    {"history", do_history},
+    {"schedule", do_schedule},
+    {"schedule-do", do_schedule_do},
+    {"schedules", do_schedules},
+    {"save", do_save},
+    {"replay", do_replay},
 };
 
 static int run_command(struct temporal *t, int argc, char **argv)
@@ -343,13 +453,16 @@ int main(int argc, char **argv)
 	    .server_name = getenv("TOOL_SERVER_NAME"),
 	    .api_key = getenv("TOOL_API_KEY"),
 	};
+	struct temporal_cipher *cipher = NULL;
 	struct err err = {0};
 	struct temporal *t;
 	int code;
 
 	if (getenv("TOOL_RETRIES"))
 		o.retry = (struct retry_policy){number_of("TOOL_RETRIES"), 50, 1000, 60000, 1000};
-	t = argc > 1 ? temporal_open(&o, &err) : NULL;
+	if (getenv("TOOL_PAYLOAD_KEY"))
+		o.cipher = cipher = temporal_cipher_new(getenv("TOOL_PAYLOAD_KEY"), &err);
+	t = argc > 1 && !err.code ? temporal_open(&o, &err) : NULL;
 	if (!t) {
 		fprintf(stderr, "%s: %s\n", err_code_name(err.code), err.text);
 		return 2;
@@ -359,5 +472,6 @@ int main(int argc, char **argv)
 	else
 		code = run_command(t, argc, argv);
 	temporal_close(t);
+	temporal_cipher_free(cipher);
 	return code;
 }
