@@ -15,8 +15,7 @@
 enum {
 	MAX_RUNS = 64, /* owned at once */
 	MAX_WORKERS = 64,
-	MAX_FAILED = 100, /* batches that may be given up before the whole run is */
-	TURN_MS = 250,    /* the control thread looks around this often while there is work */
+	TURN_MS = 250, /* the control thread looks around this often while there is work */
 	IDLE_MS = 1000,
 	END_WAIT_MS = 500,
 };

@@ -31,7 +31,8 @@ struct flow_run {
 	bool incremental;
 	bool allow_mass_delete;
 	int64_t epoch;
-	uint64_t tag; /* tells runs apart in the gate */
+	int64_t attempt; /* crew.h: at a step that is done alone; else 0 */
+	uint64_t tag;    /* tells runs apart in the gate */
 
 	/* set by LOOK, before anything else runs */
 	int64_t since_us;
@@ -121,7 +122,16 @@ struct flow_run *flow_store_claim(struct pg_conn *c, const struct flow_settings 
                                   const char *owner,
                                   struct err *err); /* NULL with
                                                      * err->code ERR_NOT_FOUND: nothing to do */
-struct flow_run *flow_run_new(void);                /* NULL: out of memory */
+/* The same for crew.h. ERR_NOT_FOUND: it has ended or is somebody else's. */
+struct flow_run *flow_store_begin(struct pg_conn *c, const struct flow_settings *s,
+                                  const char *run_id, const char *workflow_id, const char *chain,
+                                  struct err *err);
+/* A run that is under way, for one activity. `alone`: for a step that nobody else does at the same
+ * time; attempts at it that were begun before can write nothing from here on (their fence answers
+ * ERR_CONFLICT, where "flow.attempt"). ERR_CONFLICT, where "flow.fence": not with that epoch. */
+struct flow_run *flow_store_take(struct pg_conn *c, const struct flow_settings *s,
+                                 const char *run_id, int64_t epoch, bool alone, struct err *err);
+struct flow_run *flow_run_new(void); /* NULL: out of memory */
 /* Ends the sessions of a former owner that still hold the run's stage tables. */
 bool flow_store_evict(struct pg_conn *c, const struct flow_run *run, struct err *err);
 bool flow_store_load(struct pg_conn *c, struct flow_run *run,
@@ -178,6 +188,11 @@ bool flow_read(struct flow_work *w, struct flow_run *run, const struct flow_batc
  * state, rows, patients and more. */
 bool flow_stage(struct flow_work *w, struct flow_run *run, struct flow_batch *b,
                 const struct flow_landed *l, struct err *err);
+
+/* task.c: a batch from its beginning to its checkpoint. Trouble of its own that will not pass makes
+ * it FAILED, and that is written down, too. */
+bool flow_run_batch(struct flow_work *w, struct flow_run *run, struct flow_batch *b,
+                    struct err *err);
 
 /* chain.c: the next page of a chain. */
 struct flow_chain {

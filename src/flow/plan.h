@@ -61,6 +61,10 @@ struct flow_batch {
 	bool settled; /* the engine's: STAGED before it looked at the database; not the plan's */
 };
 
+/* So many batches may be given up; with more the source is not in a state to be read from. The
+ * engines count. */
+enum { FLOW_FAILED_MAX = 100 };
+
 enum flow_phase {
 	FLOW_PHASE_LOOK,
 	FLOW_PHASE_READ,

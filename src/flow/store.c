@@ -4,6 +4,7 @@
 
 #include "fhir/map.h"
 #include "flow/internal.h"
+#include "flow/owner.h"
 
 static const char *const kind_names[FLOW_KINDS] = {
     [FLOW_PATIENT_PAGE] = "patient_page",
@@ -110,40 +111,100 @@ static bool check_context(const struct flow_run *run, const struct flow_settings
 	return true;
 }
 
+/* The run in `res`, a row of flow_claim.sql's columns. Its context is checked: *why says what does
+ * not fit. */
+static struct flow_run *run_of(const PGresult *res, const struct flow_settings *s, struct err *why,
+                               struct err *err)
+{
+	struct flow_run *run = flow_run_new();
+
+	if (!run) {
+		err_set(err, ERR_NOMEM, "flow.claim", "out of memory");
+		return NULL;
+	}
+	if (!fill_run(run, res, err)) {
+		flow_run_free(run);
+		return NULL;
+	}
+	check_context(run, s, pg_int(res, 0, 9), why);
+	return run;
+}
+
+/* The run that came back; what does not fit makes it broken. */
+static struct flow_run *claimed(PGresult *res, const struct flow_settings *s, struct err *err)
+{
+	struct err why = {0};
+	struct flow_run *run = run_of(res, s, &why, err);
+
+	PQclear(res);
+	if (run && why.code) {
+		run->failure = why;
+		run->broken = true;
+	}
+	return run;
+}
+
 struct flow_run *flow_store_claim(struct pg_conn *c, const struct flow_settings *s,
                                   const char *owner, struct err *err)
 {
 	char lease[24];
 	const char *params[] = {owner, lease, s->only_run};
-	struct flow_run *run = NULL;
-	struct err why = {0};
 	PGresult *res;
 
 	snprintf(lease, sizeof lease, "%lld", (long long)s->lease_ms);
 	res = pg_query(c, sql_get("flow_claim"), 3, params, err);
-	if (!res)
-		return NULL;
-	if (PQntuples(res) == 0) {
+	if (res && PQntuples(res))
+		return claimed(res, s, err);
+	if (res)
 		err_set(err, ERR_NOT_FOUND, "flow.claim", "no run waits");
-		goto out;
-	}
-	run = flow_run_new();
-	if (!run) {
-		err_set(err, ERR_NOMEM, "flow.claim", "out of memory");
-		goto out;
-	}
-	if (!fill_run(run, res, err)) {
-		flow_run_free(run);
-		run = NULL;
-		goto out;
-	}
-	if (!check_context(run, s, pg_int(res, 0, 9), &why)) {
-		run->failure = why;
-		run->broken = true;
-	}
-out:
 	PQclear(res);
-	return run;
+	return NULL;
+}
+
+struct flow_run *flow_store_begin(struct pg_conn *c, const struct flow_settings *s,
+                                  const char *run_id, const char *workflow_id, const char *chain,
+                                  struct err *err)
+{
+	char owner[OWNER_TEXT], prefix[OWNER_TEXT], lease[24];
+	const char *params[] = {run_id, owner, prefix, lease};
+	PGresult *res;
+
+	snprintf(prefix, sizeof prefix, "temporal/%s/", workflow_id);
+	snprintf(owner, sizeof owner, "temporal/%s/%s", workflow_id, chain);
+	snprintf(lease, sizeof lease, "%lld", (long long)s->lease_ms);
+	res = pg_query(c, sql_get("flow_begin"), 4, params, err);
+	if (res && PQntuples(res))
+		return claimed(res, s, err);
+	if (res)
+		err_set(err, ERR_NOT_FOUND, "flow.begin",
+		        "run %s has ended, or somebody else works on it", run_id);
+	PQclear(res);
+	return NULL;
+}
+
+struct flow_run *flow_store_take(struct pg_conn *c, const struct flow_settings *s,
+                                 const char *run_id, int64_t epoch, bool alone, struct err *err)
+{
+	char text[24];
+	int64_t attempt;
+	struct flow_run *run;
+	PGresult *res;
+
+	snprintf(text, sizeof text, "%lld", (long long)epoch);
+	res = pg_query(c, sql_get(alone ? "flow_take_alone" : "flow_take"), 2,
+	               (const char *const[]){run_id, text}, err);
+	if (res && PQntuples(res)) {
+		attempt = alone ? pg_int(res, 0, 15) : 0;
+		run = claimed(res, s, err);
+		if (run)
+			run->attempt = attempt;
+		return run;
+	}
+	if (res)
+		err_set(err, ERR_CONFLICT, "flow.fence",
+		        "run %s has another owner now, or has ended", run_id);
+	PQclear(res);
+	return NULL;
 }
 
 static bool batch_of(const PGresult *res, int r, struct flow_batch *b)
@@ -263,27 +324,30 @@ bool flow_store_load(struct pg_conn *c, struct flow_run *run, struct err *err)
 	return flow_store_load_batches(c, run, err) && load_given(c, run, err);
 }
 
-static bool exec_epoch(struct pg_conn *c, const struct flow_run *run, const char *sql,
-                       int64_t *affected, struct err *err)
+bool flow_store_release(struct pg_conn *c, const struct flow_run *run, struct err *err)
 {
 	char epoch[24];
 	const char *params[] = {run->id, epoch};
 
 	snprintf(epoch, sizeof epoch, "%lld", (long long)run->epoch);
-	return pg_exec(c, sql_get(sql), 2, params, affected, err);
-}
-
-bool flow_store_release(struct pg_conn *c, const struct flow_run *run, struct err *err)
-{
-	return exec_epoch(c, run, "flow_release", NULL, err);
+	return pg_exec(c, sql_get("flow_release"), 2, params, NULL, err);
 }
 
 bool flow_store_fence(struct pg_conn *c, const struct flow_run *run, struct err *err)
 {
+	char epoch[24], attempt[24];
+	const char *params[] = {run->id, epoch, attempt};
 	int64_t rows = 0;
 
-	if (!exec_epoch(c, run, "flow_fence", &rows, err))
+	snprintf(epoch, sizeof epoch, "%lld", (long long)run->epoch);
+	snprintf(attempt, sizeof attempt, "%lld", (long long)run->attempt);
+	if (!pg_exec(c, sql_get("flow_fence"), 3, params, &rows, err))
 		return false;
+	if (rows != 1 && run->attempt)
+		return err_set(err, ERR_CONFLICT, "flow.attempt",
+		               "another attempt at this step of run %s has begun, or the run has "
+		               "another owner",
+		               run->id);
 	if (rows != 1)
 		return err_set(err, ERR_CONFLICT, "flow.fence",
 		               "run %s has another owner now, or has ended", run->id);

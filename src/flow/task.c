@@ -28,8 +28,8 @@ static bool give_up(struct flow_work *w, struct flow_run *run, void *arg, struct
 	return flow_store_batch_failed(w->conn, run, g->batch, g->why, err);
 }
 
-static bool run_batch(struct flow_work *w, struct flow_run *run, struct flow_batch *b,
-                      struct err *err)
+bool flow_run_batch(struct flow_work *w, struct flow_run *run, struct flow_batch *b,
+                    struct err *err)
 {
 	struct flow_landed landed = {0};
 	struct err e = {0};
@@ -79,7 +79,7 @@ bool task_run(struct flow_engine *e, struct flow_work *w, struct flow_run *run,
 	case FLOW_LOOK:
 		return flow_look(w, run, err);
 	case FLOW_RUN_BATCH:
-		return run_batch(w, run, &a->batch, err);
+		return flow_run_batch(w, run, &a->batch, err);
 	case FLOW_MERGE:
 		return flow_merge(w, run, err);
 	case FLOW_SWEEP:
@@ -201,7 +201,7 @@ void task_finish(struct flow_engine *e, struct job *job, const struct flow_actio
 		succeeded(run, a);
 	else
 		failed(e, run, a, err);
-	if (run->failed_batches > MAX_FAILED) {
+	if (run->failed_batches > FLOW_FAILED_MAX) {
 		struct err why;
 
 		err_set(&why, ERR_PROTOCOL, "flow.engine",
