@@ -25,6 +25,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "flow/flow.h"
@@ -43,20 +44,33 @@ struct api_access {
 	bool quiet;              /* health checks, metrics, pages */
 };
 
+/* What works on runs for this process. Its functions are called on the API's thread and return at
+ * once. */
+struct api_engine {
+	const char *words;       /* for /readyz */
+	void (*wake)(void *ctx); /* a run was asked for; NULL: nobody */
+	void (*stats)(void *ctx, struct flow_engine_stats *out); /* NULL: none */
+	void (*metrics)(void *ctx, struct buf *out);             /* further ones; NULL: none */
+	bool (*well)(void *ctx, char *text, size_t size);        /* for /readyz; NULL: it is */
+	void *ctx;
+};
+
 /* Everything borrowed for the life of the api. */
 struct api_options {
 	const char
 	    *listen; /* "127.0.0.1:8080", "[::1]:8080", "localhost:8080"; port 0: any free one */
-	const char *database_url;   /* libpq URI; "": PG* variables */
-	const char *source_url;     /* the FHIR server that runs are asked for, without credentials;
-	                               NULL: POST /zipcodes answers 503 */
-	struct flow_engine *engine; /* NULL: another process does the work */
-	const struct clock *clock;  /* NULL: the system's */
-	int connections;            /* to PostgreSQL; 0: 3 */
-	int max_connections;        /* of clients; 0: 1,024 */
-	int max_streams;            /* 0: 64 */
-	int64_t statement_timeout_ms; /* 0: 10 s */
-	int stop_fd;                  /* api_run() ends when it becomes readable; 0 or less: none */
+	const char *database_url;              /* libpq URI; "": PG* variables */
+	const struct pg_login *database_login; /* NULL: the URL says who logs in */
+	const char *source_url; /* the FHIR server that runs are asked for, without credentials;
+	                           NULL: POST /zipcodes answers 503 */
+	const struct api_engine *engine; /* NULL: another process does the work */
+	bool operations_only;            /* /healthz, /readyz and /metrics alone */
+	const struct clock *clock;       /* NULL: the system's */
+	int connections;                 /* to PostgreSQL; 0: 3 */
+	int max_connections;             /* of clients; 0: 1,024 */
+	int max_streams;                 /* 0: 64 */
+	int64_t statement_timeout_ms;    /* 0: 10 s */
+	int stop_fd; /* api_run() ends when it becomes readable; 0 or less: none */
 	void (*access)(void *ctx, const struct api_access *a); /* NULL: no access log */
 	void (*note)(void *ctx, bool bad,
 	             const char *text); /* what the operator should know; NULL: nobody */

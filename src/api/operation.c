@@ -26,6 +26,20 @@ static void check(struct buf *out, const char *name, bool ok, const char *detail
 	buf_lit(out, "}");
 }
 
+/* Without its engine what is loaded can still be read: it is told, and does not make us unready. */
+static void check_engine(const struct api *a, struct buf *out)
+{
+	const struct api_engine *e = a->options.engine;
+	char text[512];
+
+	if (!e)
+		check(out, "engine", true, "runs are left to other processes", false);
+	else if (!e->well || e->well(e->ctx, text, sizeof text))
+		check(out, "engine", true, e->words, false);
+	else
+		check(out, "engine", false, text, false);
+}
+
 void health_ready(struct request *r)
 {
 	struct api *a = r->api;
@@ -46,9 +60,7 @@ void health_ready(struct request *r)
 	      a->has_key ? "the key is there"
 	                 : "the key of cursors has not been read from the database yet",
 	      false);
-	check(&r->body, "engine", true,
-	      a->options.engine ? "runs are worked on here" : "runs are left to other processes",
-	      false);
+	check_engine(a, &r->body);
 	if (a->stopping)
 		check(&r->body, "process", false, "it is ending", false);
 	buf_lit(&r->body, "]}");
@@ -121,7 +133,7 @@ static void write_engine(const struct api *a, struct buf *out)
 {
 	struct flow_engine_stats s;
 
-	flow_engine_stats(a->options.engine, &s);
+	a->options.engine->stats(a->options.engine->ctx, &s);
 	metrics_gauge(out, "fhirline_engine_runs", "Runs that this process works on.", s.runs);
 	metrics_gauge(out, "fhirline_engine_activities", "Activities under way.", s.activities);
 	metrics_gauge(out, "fhirline_source_requests_active",
@@ -156,8 +168,10 @@ void metrics_get(struct request *r)
 	              events_streams(a->events));
 	write_pool(a, &r->body);
 	write_runs(a, &r->body);
-	if (a->options.engine)
+	if (a->options.engine && a->options.engine->stats)
 		write_engine(a, &r->body);
+	if (a->options.engine && a->options.engine->metrics)
+		a->options.engine->metrics(a->options.engine->ctx, &r->body);
 	request_bytes(r, 200, r->match.route->media);
 }
 

@@ -17,7 +17,8 @@ enum {
 	CONNECT_TIMEOUT_MS = 5000,
 	ANSWER_GRACE_MS = 5000,
 	BACKOFF_MIN_MS = 100,
-	BACKOFF_MAX_MS = 5000
+	BACKOFF_MAX_MS = 5000,
+	LOGIN_LOOK_MS = 500
 };
 enum { READ_ATTEMPTS = 3, MINIMUM_VERSION = 150000 };
 
@@ -47,9 +48,10 @@ struct conn {
 	                 answers */
 	struct pool_op *held; /* a write that waits for its sync */
 	PGresult *held_result;
-	int failures;     /* attempts in a row that came to nothing */
-	int64_t due_ms;   /* IDLE: when to connect; CONNECTING, SETUP: when to give up */
-	int64_t heard_ms; /* last answer, or when the ring stopped being empty */
+	uint64_t login_version; /* it was opened with */
+	int failures;           /* attempts in a row that came to nothing */
+	int64_t due_ms;         /* IDLE: when to connect; CONNECTING, SETUP: when to give up */
+	int64_t heard_ms;       /* last answer, or when the ring stopped being empty */
 };
 
 struct queue {
@@ -66,6 +68,7 @@ struct pool {
 	struct queue waiting[2]; /* fast, slow */
 	int waiting_count;
 	struct pool_stats stats;
+	int64_t renewing_ms; /* until then new credentials may come: queries wait for them */
 	bool stopping;
 };
 
@@ -140,7 +143,10 @@ static void fail_waiting(struct pool *p, enum pool_outcome outcome)
 /* Sends it again when that is safe and may help; false when not. */
 static bool try_again(struct pool *p, struct pool_op *op)
 {
-	if (p->stopping || op->attempts >= READ_ATTEMPTS)
+	/* users who are taken away take all their connections with them, one after the other */
+	int most = READ_ATTEMPTS + (p->options.login ? p->options.connections : 0);
+
+	if (p->stopping || op->attempts >= most)
 		return false;
 	p->stats.resent_total++;
 	wait_back(p, op);
@@ -200,6 +206,8 @@ static bool any_alive(const struct pool *p)
 {
 	int64_t now = now_ms(p);
 
+	if (now < p->renewing_ms)
+		return true;
 	for (int i = 0; i < p->options.connections; i++) {
 		const struct conn *c = &p->conns[i];
 
@@ -222,6 +230,20 @@ static void conn_close(struct conn *c)
 	c->dirty = c->restart = c->setup_failed = false;
 }
 
+/* Credentials may have ended before their time: at the door, or while the session was made. */
+static void ask_login(struct conn *c)
+{
+	struct pool *p = c->pool;
+	const struct pg_login *login = p->options.login;
+
+	if (!login || p->stopping || !c->pg ||
+	    (c->state != CONN_SETUP && !pg_login_was_refused(PQerrorMessage(c->pg))))
+		return;
+	if (!p->renewing_ms)
+		p->renewing_ms = now_ms(p) + PG_LOGIN_WAIT_MS;
+	login->refused(login->ctx, c->login_version);
+}
+
 /* The only way down. Reads go back into the line; a write's fate is unknown. */
 static void conn_lost(struct conn *c, const char *why)
 {
@@ -230,7 +252,11 @@ static void conn_lost(struct conn *c, const char *why)
 	struct pool_op *held = c->held;
 	int64_t wait;
 
-	note_error(p, why);
+	/* why none can be had says more than that one has gone */
+	if (!was_ready || !p->stats.error[0])
+		note_error(p, why);
+	if (!was_ready)
+		ask_login(c);
 	conn_close(c);
 	wait = c->failures ? (int64_t)BACKOFF_MIN_MS << (c->failures < 6 ? c->failures : 6) : 0;
 	c->due_ms = now_ms(p) + (wait < BACKOFF_MAX_MS ? wait : BACKOFF_MAX_MS);
@@ -259,16 +285,15 @@ static void conn_lost(struct conn *c, const char *why)
 static void conn_begin(struct conn *c)
 {
 	struct pool *p = c->pool;
-	const char *const keys[] = {"dbname", "fallback_application_name", "client_encoding", NULL};
-	const char *const values[] = {p->url ? p->url : "", p->options.application_name, "UTF8",
-	                              NULL};
+	struct err err;
 
 	c->state = CONN_CONNECTING;
 	c->due_ms = now_ms(p) + CONNECT_TIMEOUT_MS;
 	p->stats.reconnects_total++;
-	c->pg = PQconnectStartParams(keys, values, 1);
+	c->pg = pg_login_start(p->options.login, p->url, p->options.application_name,
+	                       &c->login_version, &err);
 	if (!c->pg || PQstatus(c->pg) == CONNECTION_BAD)
-		conn_lost(c, c->pg ? PQerrorMessage(c->pg) : "out of memory");
+		conn_lost(c, c->pg ? PQerrorMessage(c->pg) : err.text);
 	else if (!watch(c, EPOLLOUT))
 		conn_lost(c, "cannot watch the connection's socket");
 }
@@ -475,6 +500,7 @@ static void answer_sync(struct conn *c)
 	if (c->state == CONN_SETUP && !c->setup_failed) {
 		c->state = CONN_READY;
 		c->failures = 0;
+		p->renewing_ms = 0;
 		p->stats.error[0] = '\0';
 	}
 }
@@ -567,6 +593,26 @@ void pool_flush(struct pool *p)
 	}
 }
 
+/* Connections move to new credentials one by one, each when it has nothing under way. */
+static void move_on(struct pool *p)
+{
+	struct conn *old = NULL;
+
+	for (int i = 0; p->options.login && i < p->options.connections; i++) {
+		struct conn *c = &p->conns[i];
+
+		if (c->state != CONN_READY || c->restart)
+			return;
+		if (pg_login_is_old(p->options.login, c->login_version))
+			old = c;
+	}
+	if (!old)
+		return;
+	old->restart = true;
+	if (old->head == old->tail)
+		conn_lost(old, "");
+}
+
 static int64_t conn_due_ms(const struct conn *c)
 {
 	if (c->state != CONN_READY)
@@ -580,6 +626,7 @@ void pool_tick(struct pool *p)
 {
 	int64_t now = now_ms(p);
 
+	move_on(p);
 	for (int i = 0; i < p->options.connections; i++) {
 		struct conn *c = &p->conns[i];
 
@@ -601,6 +648,8 @@ int64_t pool_next_ms(const struct pool *p)
 
 		due = d < due ? d : due;
 	}
+	if (p->options.login && due > now + LOGIN_LOOK_MS)
+		due = now + LOGIN_LOOK_MS;
 	if (due == INT64_MAX)
 		return -1;
 	return due > now ? due - now : 0;

@@ -29,6 +29,7 @@
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "pg/login.h"
 
 enum { POOL_PARAMS = 10 };
 
@@ -42,7 +43,8 @@ struct pool_statement {
 };
 
 struct pool_options {
-	const char *url; /* libpq URI; copied */
+	const char *url;              /* libpq URI; copied */
+	const struct pg_login *login; /* NULL: the URL says who logs in. Borrowed */
 	const char *application_name;
 	int connections;              /* 1–16 */
 	int depth;                    /* queries under way on one connection; 1–1,024 */

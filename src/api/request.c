@@ -211,6 +211,13 @@ static void answer_method(struct request *r, enum router_result found)
 		                "the header Allow names the methods of this path");
 }
 
+/* A worker answers for its process alone. */
+static bool is_left_out(const struct request *r)
+{
+	return r->api->options.operations_only && r->match.route &&
+	       !(r->match.route->flags & ROUTE_OPERATION);
+}
+
 void request_begin(struct request *r, const char *method)
 {
 	enum router_result found;
@@ -227,7 +234,7 @@ void request_begin(struct request *r, const char *method)
 		return;
 	}
 	found = router_match(route_table, route_count, r->method, r->path, &r->match);
-	if (found == ROUTER_NO_PATH) {
+	if (found == ROUTER_NO_PATH || is_left_out(r)) {
 		request_problem(r, PROBLEM_NOT_FOUND, NULL, NULL,
 		                "there is no such path; /openapi.json lists all");
 		return;

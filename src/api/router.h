@@ -66,9 +66,10 @@ enum route_flag {
 	ROUTE_CONFLICT = 1 << 4, /* may answer 409 */
 	ROUTE_PUBLIC =
 	    1 << 5, /* no health data: may be cached by browsers as long as the ETag fits */
-	ROUTE_STREAM = 1 << 6, /* text/event-stream */
-	ROUTE_QUIET = 1 << 7,  /* asked for all the time by machines: not in the access log */
-	ROUTE_NO_DB = 1 << 8,  /* does not ask the database: never 503 */
+	ROUTE_STREAM = 1 << 6,    /* text/event-stream */
+	ROUTE_QUIET = 1 << 7,     /* asked for all the time by machines: not in the access log */
+	ROUTE_NO_DB = 1 << 8,     /* does not ask the database: never 503 */
+	ROUTE_OPERATION = 1 << 9, /* of the process, not of its data: a worker has it, too */
 };
 
 struct route {

@@ -100,8 +100,7 @@ static void wake_and_show(struct request *r, const char *outcome)
 		request_problem(r, PROBLEM_INTERNAL, NULL, NULL, NULL);
 		return;
 	}
-	if (r->api->options.engine)
-		flow_engine_wake(r->api->options.engine);
+	api_wake_engine(r->api);
 	request_query(r, STATEMENT_RUN_SHOW, 1, (const char *const[]){request_text(r, "id")},
 	              answer_accepted);
 }

@@ -188,6 +188,14 @@ static enum MHD_Result on_request(void *ctx, struct MHD_Connection *c, const cha
 	return request_send(r);
 }
 
+void api_wake_engine(struct api *a)
+{
+	const struct api_engine *e = a->options.engine;
+
+	if (e && e->wake)
+		e->wake(e->ctx);
+}
+
 static int route_index(const struct request *r)
 {
 	return r->match.route ? (int)(r->match.route - route_table) : -1;
@@ -428,6 +436,7 @@ static bool open_pool(struct api *a, struct err *err)
 {
 	struct pool_options o = {
 	    .url = a->options.database_url,
+	    .login = a->options.database_login,
 	    .application_name = "fhirline api",
 	    .connections = a->options.connections,
 	    .depth = POOL_DEPTH,

@@ -51,6 +51,9 @@ struct api {
 	int count_states;
 };
 
+/* A run was asked for: whoever works on runs here looks now. */
+void api_wake_engine(struct api *a);
+
 /* An answer came outside of a handler: the connection goes on. */
 void server_resume(struct api *a, struct MHD_Connection *c);
 

@@ -207,8 +207,7 @@ static void answer_verdict(struct request *r, const PGresult *result)
 		                "other mapping rules: set \"fresh\": true to start over");
 		return;
 	}
-	if (r->api->options.engine)
-		flow_engine_wake(r->api->options.engine);
+	api_wake_engine(r->api);
 	request_query(r, STATEMENT_RUN_SHOW, 1, (const char *const[]){ask->run_id},
 	              answer_accepted);
 }

@@ -476,6 +476,11 @@ bool config_is_set(const struct config *c, enum option_id id)
 	return c->values[id].text[0] != '\0';
 }
 
+const char *config_str_or_null(const struct config *c, enum option_id id)
+{
+	return config_is_set(c, id) ? config_str(c, id) : NULL;
+}
+
 bool config_is(const struct config *c, enum option_id id, const char *choice)
 {
 	return strcmp(c->values[id].text, choice) == 0;

@@ -81,6 +81,7 @@ void config_hide(int argc, char **argv);
 
 /* The value in its checked form. "" when a string is not set. Borrowed. A wrong type is a bug. */
 const char *config_str(const struct config *c, enum option_id id);
+const char *config_str_or_null(const struct config *c, enum option_id id); /* NULL: not set */
 int64_t config_int(const struct config *c, enum option_id id);
 int64_t config_ms(const struct config *c, enum option_id id);
 size_t config_bytes(const struct config *c, enum option_id id);

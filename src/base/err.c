@@ -70,30 +70,38 @@ void err_prefix(struct err *err, const char *fmt, ...)
 	snprintf(err->text + n, sizeof err->text - n, ": %s", old);
 }
 
+static const char *const names[] = {
+    [ERR_NONE] = "none",
+    [ERR_USAGE] = "usage",
+    [ERR_CONFIG] = "config",
+    [ERR_NOMEM] = "no_memory",
+    [ERR_IO] = "io",
+    [ERR_LIMIT] = "limit",
+    [ERR_NETWORK] = "network",
+    [ERR_TIMEOUT] = "timeout",
+    [ERR_TLS] = "tls",
+    [ERR_PROTOCOL] = "protocol",
+    [ERR_AUTH] = "auth",
+    [ERR_FORBIDDEN] = "forbidden",
+    [ERR_NOT_FOUND] = "not_found",
+    [ERR_GONE] = "gone",
+    [ERR_BUSY] = "busy",
+    [ERR_DATA] = "data",
+    [ERR_DB] = "database",
+    [ERR_CONFLICT] = "conflict",
+    [ERR_CANCELLED] = "cancelled",
+    [ERR_INTERNAL] = "internal",
+};
+
 const char *err_code_name(enum err_code code)
 {
-	static const char *const names[] = {
-	    [ERR_NONE] = "none",
-	    [ERR_USAGE] = "usage",
-	    [ERR_CONFIG] = "config",
-	    [ERR_NOMEM] = "no_memory",
-	    [ERR_IO] = "io",
-	    [ERR_LIMIT] = "limit",
-	    [ERR_NETWORK] = "network",
-	    [ERR_TIMEOUT] = "timeout",
-	    [ERR_TLS] = "tls",
-	    [ERR_PROTOCOL] = "protocol",
-	    [ERR_AUTH] = "auth",
-	    [ERR_FORBIDDEN] = "forbidden",
-	    [ERR_NOT_FOUND] = "not_found",
-	    [ERR_GONE] = "gone",
-	    [ERR_BUSY] = "busy",
-	    [ERR_DATA] = "data",
-	    [ERR_DB] = "database",
-	    [ERR_CONFLICT] = "conflict",
-	    [ERR_CANCELLED] = "cancelled",
-	    [ERR_INTERNAL] = "internal",
-	};
-
 	return (size_t)code < sizeof names / sizeof *names ? names[code] : "unknown";
+}
+
+enum err_code err_code_of(const char *name)
+{
+	for (size_t i = 0; name && i < sizeof names / sizeof *names; i++)
+		if (strcmp(names[i], name) == 0)
+			return (enum err_code)i;
+	return ERR_INTERNAL;
 }

@@ -66,5 +66,6 @@ void err_prefix(struct err *err, const char *fmt, ...) __attribute__((format(pri
 
 /* "timeout", "tls", …: a stable lower-case word for logs, problem+json and metrics labels. */
 const char *err_code_name(enum err_code code);
+enum err_code err_code_of(const char *name); /* ERR_INTERNAL: no such word */
 
 #endif

@@ -87,6 +87,9 @@ const struct option option_table[OPTION_COUNT] = {
 
 	[OPT_DATABASE_URL] = {"database-url", OPTION_STRING, OPTIONS_DATABASE, "", .secret = true,
 		.help = "PostgreSQL, as a libpq URI; not set: libpq's PG* variables"},
+	[OPT_DATABASE_CREDENTIALS] = {"database-credentials", OPTION_STRING, OPTIONS_DATABASE, "",
+		.secret = true,
+		.help = "User and password from Vault, which may change at any time: vault:database/creds/ROLE"},
 	[OPT_DATABASE_TIMEOUT] = {"database-timeout", OPTION_DURATION, OPTIONS_DATABASE, "10m", "s",
 		.min = 1000, .max = MS_PER_DAY, .help = "Time for one statement"},
 
@@ -127,6 +130,41 @@ const struct option option_table[OPTION_COUNT] = {
 
 	[OPT_LISTEN] = {"listen", OPTION_ADDRESS, OPTIONS_SERVER, "127.0.0.1:8080",
 		.help = "Address of the API; without authentication a loopback one"},
+
+	[OPT_WORKER_LISTEN] = {"worker-listen", OPTION_ADDRESS, OPTIONS_TEMPORAL, "127.0.0.1:8081",
+		.help = "Where `worker` answers /healthz, /readyz and /metrics; a loopback address"},
+
+	[OPT_TEMPORAL_ADDRESS] = {"temporal-address", OPTION_STRING, OPTIONS_TEMPORAL,
+		"127.0.0.1:7233", .also = "TEMPORAL_ADDRESS",
+		.help = "Temporal's frontend (host:port), for engine temporal"},
+	[OPT_TEMPORAL_NAMESPACE] = {"temporal-namespace", OPTION_STRING, OPTIONS_TEMPORAL, "default",
+		.also = "TEMPORAL_NAMESPACE",
+		.help = "Its namespace; one database, one namespace"},
+	[OPT_TEMPORAL_TASK_QUEUE] = {"temporal-task-queue", OPTION_STRING, OPTIONS_TEMPORAL,
+		"fhirline", .help = "The task queue of workflows and workers"},
+	[OPT_TEMPORAL_ACTIVITIES] = {"temporal-activities", OPTION_INT, OPTIONS_TEMPORAL, "16",
+		"activities", .min = 1, .max = 1000,
+		.help = "Activities of one run at once, all workers together"},
+	[OPT_TEMPORAL_CONTINUE_EVENTS] = {"temporal-continue-events", OPTION_INT, OPTIONS_TEMPORAL,
+		"2000", "events", .min = 20, .max = 4000,
+		.help = "Events of a history behind which a workflow continues as new"},
+	[OPT_TEMPORAL_TLS] = {"temporal-tls", OPTION_BOOL, OPTIONS_TEMPORAL, "false",
+		.help = "TLS; also on when one of the next settings is given"},
+	[OPT_TEMPORAL_CA_FILE] = {"temporal-ca-file", OPTION_STRING, OPTIONS_TEMPORAL, "",
+		.also = "TEMPORAL_TLS_SERVER_CA_CERT_PATH",
+		.help = "PEM file of the authorities to trust instead of the system's"},
+	[OPT_TEMPORAL_CERT_FILE] = {"temporal-cert-file", OPTION_STRING, OPTIONS_TEMPORAL, "",
+		.also = "TEMPORAL_TLS_CLIENT_CERT_PATH", .help = "Certificate of the client (mTLS), PEM"},
+	[OPT_TEMPORAL_KEY_FILE] = {"temporal-key-file", OPTION_STRING, OPTIONS_TEMPORAL, "",
+		.also = "TEMPORAL_TLS_CLIENT_KEY_PATH", .help = "Its key, PEM"},
+	[OPT_TEMPORAL_SERVER_NAME] = {"temporal-server-name", OPTION_STRING, OPTIONS_TEMPORAL, "",
+		.also = "TEMPORAL_TLS_SERVER_NAME",
+		.help = "Name in the server's certificate; not set: the address's host"},
+	[OPT_TEMPORAL_API_KEY] = {"temporal-api-key", OPTION_STRING, OPTIONS_TEMPORAL, "",
+		.secret = true, .also = "TEMPORAL_API_KEY", .help = "API key (Temporal Cloud), over TLS"},
+	[OPT_TEMPORAL_PAYLOAD_KEY] = {"temporal-payload-key", OPTION_STRING, OPTIONS_TEMPORAL, "",
+		.secret = true,
+		.help = "Encrypts payloads: id:base64 of 32 bytes; further ones, after commas, only decrypt"},
 
 	[OPT_ENV_FILE] = {"env-file", OPTION_STRING, OPTIONS_SECRETS, "",
 		.help = "File of variables (KEY=VALUE); those of the environment come before it"},
@@ -197,6 +235,8 @@ const char *option_group_name(enum option_group group)
 		return "Secrets";
 	case OPTIONS_LOG:
 		return "Log";
+	case OPTIONS_TEMPORAL:
+		return "Temporal";
 	case OPTIONS_ALL:
 		break;
 	}

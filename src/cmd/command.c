@@ -31,14 +31,15 @@ const struct command command_table[] = {
      "Those of the patients that live there now, without what is deleted; health data. A closed "
      "pipe\n"
      "ends it without a word and with exit code 141, as it ends other programs.",
-     OPTIONS_DATABASE | OPTIONS_LOG, cmd_export},
+     OPTIONS_DATABASE | OPTIONS_LANDING | OPTIONS_LOG, cmd_export},
     {"ingest", "[options] ZIP...", "Load the patients of zip codes and their observations",
      "A zip code has five digits. What a run has done is kept when it is interrupted or fails: "
      "the\n"
      "same command resumes it. The next run reads what has changed since the last complete one.\n"
      "Exit codes: 0 complete, 1 failed, 2 wrong usage or setting, 3 incomplete, 130 or 143 "
      "interrupted.",
-     OPTIONS_SOURCE | OPTIONS_INGEST | OPTIONS_DATABASE | OPTIONS_LANDING | OPTIONS_LOG,
+     OPTIONS_SOURCE | OPTIONS_INGEST | OPTIONS_DATABASE | OPTIONS_LANDING | OPTIONS_TEMPORAL |
+         OPTIONS_LOG,
      cmd_ingest},
     {"landing", "list|verify|prune --keep N [options]",
      "The landing zone: what is there, whether it is sound, making room",
@@ -78,6 +79,11 @@ const struct command command_table[] = {
     {"sandbox", "[options]", "Serve a generated population as a FHIR server, for tests",
      "It answers at /fhir as HAPI does, until it is interrupted; nothing is stored.", 0,
      cmd_sandbox},
+    {"schedule", "ZIP --every DURATION|--cron TEXT, list, or remove|pause|resume|run ZIP",
+     "Have Temporal ask for runs by the clock (engine temporal)",
+     "A zip code has one schedule at most; setting it again replaces it. A run that is still under "
+     "way is\nleft alone, and asked for again the next time. Workers do the rest.",
+     OPTIONS_TEMPORAL | OPTIONS_LOG, cmd_schedule},
     {"secret", "seed FILE [options]", "Move the secrets of a .env file into Vault",
      "Writes them to a KV version 2 engine, with a policy and an AppRole that may read them and "
      "nothing\nelse, and prints what to set in their place. What a path had before is replaced. It "
@@ -90,8 +96,25 @@ const struct command command_table[] = {
      "on\n"
      "loopback addresses only.",
      OPTIONS_ALL, cmd_serve},
+    {"worker", "[options]", "Work on runs that Temporal drives (engine temporal)",
+     "Takes workflow and activity tasks of the task queue until Ctrl-C; then it takes no more, and "
+     "what is\nunder way ends or goes to another worker. Prints the address of its health and "
+     "metrics.\n"
+     "Exit codes: 0 stopped, 1 Temporal refuses it, 2 wrong usage or setting.",
+     OPTIONS_SOURCE | OPTIONS_INGEST | OPTIONS_DATABASE | OPTIONS_LANDING | OPTIONS_TEMPORAL |
+         OPTIONS_LOG,
+     cmd_worker},
 };
 const size_t command_count = sizeof command_table / sizeof command_table[0];
+
+void command_note(void *ctx, bool bad, const char *text)
+{
+	(void)ctx;
+	if (bad)
+		log_warn(text);
+	else
+		log_info(text);
+}
 
 static const struct command *find(const char *name)
 {

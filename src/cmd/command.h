@@ -52,6 +52,9 @@ int command_usage(const char *name, const char *fmt, ...) __attribute__((format(
 /* How much of a user's word can be quoted in a message ("%.*s"): no line break, no escape. */
 int command_quotable(const char *text);
 
+/* What a part of the program has to tell its operator: into the log. `ctx` is not looked at. */
+void command_note(void *ctx, bool bad, const char *text);
+
 /* The commands. */
 int cmd_config(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
@@ -63,7 +66,9 @@ int cmd_landing(int argc, char **argv);
 int cmd_rejected(int argc, char **argv);
 int cmd_runs(int argc, char **argv);
 int cmd_sandbox(int argc, char **argv);
+int cmd_schedule(int argc, char **argv);
 int cmd_secret(int argc, char **argv);
 int cmd_serve(int argc, char **argv);
+int cmd_worker(int argc, char **argv);
 
 #endif

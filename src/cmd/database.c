@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cmd/database.h"
 
+#include "cmd/secrets.h"
 #include "pg/migrate.h"
 
 struct pg_options database_options(const struct config *config, const char *application_name)
@@ -10,6 +11,7 @@ struct pg_options database_options(const struct config *config, const char *appl
 	return (struct pg_options){
 	    .url = config_is_set(config, OPT_DATABASE_URL) ? config_str(config, OPT_DATABASE_URL)
 	                                                   : NULL,
+	    .login = secrets_login(config),
 	    .application_name = application_name,
 	    .statement_timeout_ms = ms,
 	    /* the server ends a statement first; this is for a server that is gone */

@@ -20,4 +20,8 @@ struct pg_conn *database_open_with(const struct pg_options *options, struct err 
 /* The landing zone that the settings name. NULL on failure. */
 struct land *landing_open(const struct config *config, struct err *err);
 
+/* Another place, of the same kind and with the same settings: file:///… or s3://bucket/prefix. */
+struct land *landing_open_at(const struct config *config, const char *url, struct err *err);
+bool landing_in_s3(const char *url);
+
 #endif

@@ -17,7 +17,7 @@
 #include "base/clock.h"
 #include "cmd/command.h"
 #include "cmd/database.h"
-#include "cmd/parts.h"
+#include "cmd/engine.h"
 #include "pg/migrate.h"
 
 enum {
@@ -67,9 +67,11 @@ static void found_err(struct doctor *d, const char *name, const struct err *err)
 /* `theirs`: another clock's now. */
 static void compare_clocks(struct doctor *d, const char *name, const char *whose, int64_t theirs)
 {
-	int64_t apart = (theirs - clock_now_us(&clock_system)) / 1000000;
+	int64_t apart = 0;
 
-	if (theirs != INT64_MIN && (apart > CLOCKS_APART_S || apart < -CLOCKS_APART_S))
+	if (theirs != INT64_MIN)
+		apart = (theirs - clock_now_us(&clock_system)) / 1000000;
+	if (apart > CLOCKS_APART_S || apart < -CLOCKS_APART_S)
 		found(d, DOCTOR_WARNING, name,
 		      "the clock of %s is %lld s %s this machine's: set the clocks (NTP)", whose,
 		      (long long)(apart < 0 ? -apart : apart), apart < 0 ? "behind" : "ahead of");
@@ -230,6 +232,42 @@ static void check_listen(struct doctor *d)
 		      strerror(errnum));
 }
 
+/* Only where they are used. */
+static void check_temporal(struct doctor *d)
+{
+	struct engine engine = {.local = NULL};
+	struct parts none = {.conn = NULL};
+	char version[64] = "";
+	struct err err = {0};
+
+	if (!config_is(d->config, OPT_ENGINE, "temporal"))
+		return;
+	if (engine_workflow_settings(&engine, &none, d->config, &err) &&
+	    workflow_check(&engine.workflow, version, sizeof version, &err))
+		found(d, DOCTOR_OK, "Temporal", "version %s at %s, namespace %s", version,
+		      config_str(d->config, OPT_TEMPORAL_ADDRESS),
+		      config_str(d->config, OPT_TEMPORAL_NAMESPACE));
+	else
+		found_err(d, "Temporal", &err);
+	engine_stop(&engine);
+}
+
+static bool has_references(const struct config *config)
+{
+	for (int id = 0; id < OPTION_COUNT; id++)
+		if (config_reference(config, (enum option_id)id))
+			return true;
+	return false;
+}
+
+/* Had it not answered, nothing would have begun. */
+static void check_vault(struct doctor *d)
+{
+	if (has_references(d->config))
+		found(d, DOCTOR_OK, "Vault", "secrets are read from %s",
+		      config_str(d->config, OPT_VAULT_ADDR));
+}
+
 /* ---- what was found ---- */
 
 static bool is_well(const struct doctor *d)
@@ -290,6 +328,8 @@ int cmd_doctor(int argc, char **argv)
 	check_source(&d);
 	check_landing(&d);
 	check_listen(&d);
+	check_vault(&d);
+	check_temporal(&d);
 	code = is_well(&d) ? COMMAND_OK : COMMAND_FAILED;
 	if (!json)
 		print_text(&d);

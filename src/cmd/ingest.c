@@ -9,8 +9,8 @@
 
 #include "base/log.h"
 #include "cmd/command.h"
+#include "cmd/engine.h"
 #include "cmd/interrupt.h"
-#include "cmd/parts.h"
 #include "cmd/report.h"
 #include "cmd/watch.h"
 
@@ -96,6 +96,13 @@ static int stopped(const struct ingest *in, const char *zip, const struct err *e
 	if (!interrupted())
 		return failed(in, zip, err);
 	log_status(NULL);
+	if (config_is(in->config, OPT_ENGINE, "temporal")) {
+		fprintf(
+		    stderr,
+		    "fhirline ingest: interrupted. Temporal goes on with the run; the same command "
+		    "follows it again, `fhirline runs` shows and cancels it\n");
+		return 128 + interrupted();
+	}
 	fprintf(stderr,
 	        "fhirline ingest: interrupted. What is done is kept; the same command resumes: "
 	        "fhirline ingest %s\n",
@@ -106,20 +113,19 @@ static int stopped(const struct ingest *in, const char *zip, const struct err *e
 static int ingest_zip(struct ingest *in, const char *zip)
 {
 	char run_id[UUID_TEXT];
-	struct flow_settings settings;
-	struct flow_engine *engine;
+	struct engine engine = {.local = NULL};
 	struct flow_run_view run = {0};
 	struct err err;
 	bool done;
 
 	if (!ask(in, zip, run_id, &err))
 		return failed(in, zip, &err);
-	settings = parts_flow_settings(&in->parts, in->config, run_id);
-	engine = flow_engine_start(&settings, &err);
-	if (!engine)
+	if (!engine_start(&engine, &in->parts, in->config, run_id, &err)) {
+		engine_stop(&engine);
 		return failed(in, zip, &err);
+	}
 	done = watch_run(in->parts.conn, run_id, NULL, &run, &err);
-	flow_engine_stop(engine);
+	engine_stop(&engine);
 	/* it may have ended while we were stopping */
 	return done ? report(in, &run) : stopped(in, zip, &err);
 }

@@ -11,9 +11,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cmd/database.h"
 #include "cmd/interrupt.h"
+#include "land/land.h"
 
 struct output {
+	struct land *land; /* S3; NULL: what follows */
+	struct land_plain *object;
 	char *path;      /* as given, for messages */
 	char *temporary; /* NULL: written in place */
 	int fd;
@@ -24,6 +28,7 @@ static void output_free(struct output *o)
 {
 	if (!o)
 		return;
+	land_close(o->land);
 	if (o->fd > STDERR_FILENO)
 		close(o->fd);
 	free(o->temporary);
@@ -33,6 +38,8 @@ static void output_free(struct output *o)
 
 void output_abort(struct output *o)
 {
+	if (o)
+		land_plain_abort(o->object);
 	if (o && o->temporary)
 		unlink(o->temporary);
 	output_free(o);
@@ -92,22 +99,85 @@ static bool open_path(struct output *o, struct err *err)
 	return o->fd >= 0 || io_error(err, errno, o->path);
 }
 
-struct output *output_open(const char *path, bool replace, struct err *err)
+static struct output *output_new(const char *path, bool replace, struct err *err)
 {
 	struct output *o = calloc(1, sizeof *o);
 
 	if (o)
 		*o = (struct output){.path = strdup(path), .fd = -1, .replace = replace};
-	if (!o || !o->path) {
-		err_set(err, ERR_NOMEM, "output", "out of memory");
-		output_free(o);
-		return NULL;
-	}
-	if (open_path(o, err))
+	if (o && o->path)
+		return o;
+	err_set(err, ERR_NOMEM, "output", "out of memory");
+	output_free(o);
+	return NULL;
+}
+
+struct output *output_open(const char *path, bool replace, struct err *err)
+{
+	struct output *o = output_new(path, replace, err);
+
+	if (!o || open_path(o, err))
 		return o;
 	output_free(o);
 	return NULL;
 }
+
+/* ---- S3 ---- */
+
+/* Seen now, before all rows have been sent; the commit sees it once more. */
+static bool open_object(struct output *o, const char *name, struct err *err)
+{
+	bool there = false;
+
+	if (!o->replace && !land_exists(o->land, name, &there, err))
+		return false;
+	if (there)
+		return exists_already(o->path, err);
+	o->object = land_plain_create(o->land, name, o->replace, err);
+	return o->object != NULL;
+}
+
+static bool split_url(char *folder, const char **name, struct err *err)
+{
+	static const char allowed[] =
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789=._-";
+	char *slash = strrchr(folder, '/');
+
+	*name = slash + 1;
+	if (slash < folder + strlen("s3://x") || !**name || **name == '.' ||
+	    strspn(*name, allowed) != strlen(*name))
+		return err_set(err, ERR_USAGE, "output",
+		               "an output in S3 is s3://bucket/folder/name, the name of letters, "
+		               "digits and = . _ -");
+	*slash = '\0';
+	return true;
+}
+
+struct output *output_open_s3(const struct config *config, const char *url, bool replace,
+                              struct err *err)
+{
+	struct output *o = output_new(url, replace, err);
+	char *folder = o ? strdup(url) : NULL;
+	const char *name;
+	bool ok = false;
+
+	if (!folder) {
+		err_set(err, ERR_NOMEM, "output", "out of memory");
+		goto done;
+	}
+	if (!split_url(folder, &name, err))
+		goto done;
+	o->land = landing_open_at(config, folder, err);
+	ok = o->land && open_object(o, name, err);
+done:
+	free(folder);
+	if (ok)
+		return o;
+	output_abort(o);
+	return NULL;
+}
+
+/* ---- writing ---- */
 
 /* A pipe that nobody empties must not keep Ctrl-C from working. */
 static bool wait_for_reader(const struct output *o, struct err *err)
@@ -133,6 +203,8 @@ bool output_write(struct output *o, const void *bytes, size_t n, struct err *err
 {
 	const char *p = bytes;
 
+	if (o->object)
+		return land_plain_write(o->object, bytes, n, err);
 	while (n) {
 		/* so much a pipe that can be written takes without waiting */
 		size_t piece = o->temporary || n < PIPE_BUF ? n : PIPE_BUF;
@@ -184,8 +256,13 @@ static bool sync_folder(const struct output *o, struct err *err)
 
 bool output_commit(struct output *o, struct err *err)
 {
+	struct land_object object;
 	bool ok = true;
 
+	if (o->object) {
+		ok = land_plain_commit(o->object, &object, err);
+		o->object = NULL;
+	}
 	if (o->temporary) {
 		if (fsync(o->fd) != 0)
 			ok = io_error(err, errno, o->path);

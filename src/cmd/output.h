@@ -17,9 +17,15 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/config.h"
 #include "base/err.h"
 
 struct output;
+
+/* s3://bucket/folder/name, with the settings of a landing zone in S3: parts go as the bytes come,
+ * and the object appears whole at commit. Errors: land/s3.h; a name is of [A-Za-z0-9=._-]. */
+struct output *output_open_s3(const struct config *config, const char *url, bool replace,
+                              struct err *err);
 
 struct output *output_open(const char *path, bool replace, struct err *err);
 bool output_write(struct output *o, const void *p, size_t n, struct err *err);

@@ -8,29 +8,15 @@
 #include "cmd/secrets.h"
 #include "fhir/auth.h"
 
-static bool check_settings(const struct config *config, struct err *err)
-{
-	if (config_is(config, OPT_ENGINE, "temporal"))
-		return err_set(err, ERR_CONFIG, "config",
-		               "engine is temporal, but this build has no Temporal engine; "
-		               "--engine local drives runs with workers of this process");
-	return config_require(config, OPT_FHIR_URL, err);
-}
-
-static const char *set_or_null(const struct config *config, enum option_id id)
-{
-	return config_is_set(config, id) ? config_str(config, id) : NULL;
-}
-
 static struct fhir_oauth_options oauth_options(const struct config *config,
                                                struct http_client *http)
 {
 	return (struct fhir_oauth_options){
-	    .token_url = set_or_null(config, OPT_FHIR_TOKEN_URL),
+	    .token_url = config_str_or_null(config, OPT_FHIR_TOKEN_URL),
 	    .base_url = config_str(config, OPT_FHIR_URL),
 	    .client_id = config_str(config, OPT_FHIR_CLIENT_ID),
-	    .scope = set_or_null(config, OPT_FHIR_SCOPE),
-	    .key_id = set_or_null(config, OPT_FHIR_KEY_ID),
+	    .scope = config_str_or_null(config, OPT_FHIR_SCOPE),
+	    .key_id = config_str_or_null(config, OPT_FHIR_KEY_ID),
 	    .http = http,
 	};
 }
@@ -138,7 +124,7 @@ bool parts_open(struct parts *p, const struct config *config, const char *applic
 {
 	struct parts made = {0};
 
-	if (!check_settings(config, err) || !parts_open_source(&made, config, err))
+	if (!config_require(config, OPT_FHIR_URL, err) || !parts_open_source(&made, config, err))
 		return false;
 	made.database = database_options(config, application_name);
 	made.land = landing_open(config, err);

@@ -6,7 +6,8 @@
 #include "cmd/command.h"
 #include "cmd/database.h"
 #include "cmd/interrupt.h"
-#include "cmd/parts.h"
+#include "cmd/engine.h"
+#include "cmd/secrets.h"
 
 static void on_access(void *ctx, const struct api_access *a)
 {
@@ -17,15 +18,6 @@ static void on_access(void *ctx, const struct api_access *a)
 	         LOG_INT("status", a->status), LOG_INT("us", a->duration_us),
 	         LOG_INT("bytes", (int64_t)a->bytes), LOG_STR("request_id", a->request_id),
 	         LOG_STR("traceparent", a->traceparent));
-}
-
-static void on_note(void *ctx, bool bad, const char *text)
-{
-	(void)ctx;
-	if (bad)
-		log_warn(text);
-	else
-		log_info(text);
 }
 
 /* Before listening, so that what is wrong with the database is said here and not by each request.
@@ -39,44 +31,42 @@ static bool check_database(const struct config *config, struct err *err)
 }
 
 /* What works on runs; without a FHIR server only what is loaded can be read. */
-struct engine {
+struct driver {
 	struct parts parts;
-	struct flow_settings settings; /* borrowed by the engine */
-	struct flow_engine *flow;
+	struct engine engine;
 };
 
-static bool engine_open(struct engine *e, const struct config *config, struct err *err)
+static bool driver_open(struct driver *d, const struct config *config, struct err *err)
 {
 	if (!config_is_set(config, OPT_FHIR_URL)) {
 		log_warn("no FHIR server is set (--fhir-url): what is loaded can be read, nothing "
 		         "can be loaded");
 		return true;
 	}
-	if (!parts_open(&e->parts, config, "fhirline serve", err))
+	if (!parts_open(&d->parts, config, "fhirline serve", err))
 		return false;
 	/* the engine opens connections of its own */
-	pg_conn_close(e->parts.conn);
-	e->parts.conn = NULL;
-	e->settings = parts_flow_settings(&e->parts, config, NULL);
-	e->flow = flow_engine_start(&e->settings, err);
-	return e->flow != NULL;
+	pg_conn_close(d->parts.conn);
+	d->parts.conn = NULL;
+	return engine_start(&d->engine, &d->parts, config, NULL, err);
 }
 
-static void engine_close(struct engine *e)
+static void driver_close(struct driver *d)
 {
-	flow_engine_stop(e->flow);
-	parts_close(&e->parts);
+	engine_stop(&d->engine);
+	parts_close(&d->parts);
 }
 
 static bool serve(const struct config *config, struct err *err)
 {
-	struct engine engine = {0};
+	struct driver driver = {0};
 	struct api_options options = {
 	    .listen = config_str(config, OPT_LISTEN),
 	    .database_url = config_str(config, OPT_DATABASE_URL),
+	    .database_login = secrets_login(config),
 	    .stop_fd = interrupt_fd(),
 	    .access = on_access,
-	    .note = on_note,
+	    .note = command_note,
 	};
 	struct api *api = NULL;
 	char host[64];
@@ -85,10 +75,10 @@ static bool serve(const struct config *config, struct err *err)
 
 	/* what is cheap to find wrong first */
 	if (!api_listen_parse(options.listen, host, &port, err) || !check_database(config, err) ||
-	    !engine_open(&engine, config, err))
+	    !driver_open(&driver, config, err))
 		goto done;
-	options.engine = engine.flow;
-	options.source_url = engine.parts.source ? fhir_source_url(engine.parts.source) : NULL;
+	options.engine = driver.engine.api.words ? &driver.engine.api : NULL;
+	options.source_url = driver.parts.source ? fhir_source_url(driver.parts.source) : NULL;
 	api = api_start(&options, err);
 	if (!api)
 		goto done;
@@ -98,7 +88,7 @@ static bool serve(const struct config *config, struct err *err)
 	ok = api_run(api, err);
 done:
 	api_free(api);
-	engine_close(&engine);
+	driver_close(&driver);
 	return ok;
 }
 

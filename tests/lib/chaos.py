@@ -5,9 +5,9 @@ from same import *
 PATIENTS, SCALE = 30, 20
 
 
-def source(**more):
+def source(*args, **more):
     """The same people each time; a sandbox of one's own has a request log of one's own."""
-    return Sandbox("--observations-scale", SCALE, "--max-page", 15, **{"patients": PATIENTS, **more})
+    return Sandbox("--observations-scale", SCALE, "--max-page", 15, *args, **{"patients": PATIENTS, **more})
 
 
 def changed(sandbox, rng):

@@ -16,7 +16,8 @@ A suite is an executable tests/NAME/run:
     main()
 
 Each test gets what it starts stopped, and what it makes (databases, folders) removed, when it ends. `run PART…` runs the tests whose
-names contain a PART. Waiting is always for a condition, with a generous limit.
+names contain a PART. What fhirline is given as a secret may be found in no output, answer, database, landed file, argument or environment.
+Waiting is always for a condition, with a generous limit.
 """
 import contextlib
 import http.client
@@ -42,7 +43,11 @@ TSAN_BIN = os.environ.get("FHIRLINE_TSAN_BIN", str(ROOT / "build-tsan" / "fhirli
 CACHE = pathlib.Path(os.environ.get("FHIRLINE_CACHE", os.path.expanduser("~/.cache/fhirline")))
 LIMIT = 120  # seconds that a condition may take on a slow machine
 
+SECRET_NAME = re.compile(r"(_TOKEN|_SECRET|_SECRET_ID|_PASSWORD|_ACCESS_KEY|^PGPASSWORD)$")
+
 _tests = []
+_apis = set()  # addresses of fhirline's API
+_secrets = set()  # all that this suite has given to fhirline
 _cleanup = contextlib.ExitStack()
 
 
@@ -147,10 +152,12 @@ def free_port():
         return s.getsockname()[1]
 
 
-def folder():
-    """A new empty folder, gone at the end of the test."""
+def folder(of_fhirline=True):
+    """A new empty folder, gone at the end of the test. What fhirline writes there may have no secret."""
     path = pathlib.Path(tempfile.mkdtemp(prefix="fhirline-test-"))
     at_end(lambda: shutil.rmtree(path, ignore_errors=True))
+    if of_fhirline:
+        at_end(no_secrets_in_files, path)
     return path
 
 
@@ -172,7 +179,7 @@ class Result:
 
 def environment(extra):
     """The suite's, without settings of fhirline but those given. A value of None removes."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("FHIRLINE_", "PG", "AWS_", "VAULT_"))}
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("FHIRLINE_", "PG", "AWS_", "VAULT_", "TEMPORAL_"))}
     kept.update({k: str(v) for k, v in (extra or {}).items() if v is not None})
     return kept
 
@@ -183,6 +190,43 @@ def sanitizers_silent(result):
     return result
 
 
+def remember_secrets(env):
+    """What fhirline is given as secrets by its environment must be seen nowhere. Short values prove nothing."""
+    for name, text in (env or {}).items():
+        if SECRET_NAME.search(name):
+            _secrets.add(str(text))
+        elif name == "FHIRLINE_DATABASE_URL":
+            _secrets.add(urllib.parse.urlsplit(str(text)).password or "")
+    _secrets.difference_update([s for s in _secrets if len(s) < 8 or s.startswith("vault:")])
+
+
+def no_secrets(text, what):
+    for secret in _secrets:
+        if secret in text:
+            raise Failed(f"{what} contains a secret: {text.replace(secret, '<secret>')[:2000]}")
+
+
+def no_secrets_in_database(url):
+    """In all rows but those of the resources themselves. One that the test has broken or taken away has nothing to show."""
+    listed = command("psql", "-XqtA", "-d", url, "-c", "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables WHERE schemaname NOT IN"
+                     " ('pg_catalog', 'information_schema') AND tablename NOT SIMILAR TO '(patient|observation|stage)%'")
+    rows = " UNION ALL ".join(f"SELECT t::text FROM {name} t" for name in listed.out.split())
+    found = " OR ".join(f"position($s${s}$s$ IN r.t) > 0" for s in _secrets)
+    if rows and found:
+        no_secrets(command("psql", "-XqtA", "-d", url, "-c", f"SET lock_timeout = '5s'; SELECT * FROM ({rows}) r(t) WHERE {found} LIMIT 5").out, "the database")
+
+
+def no_secrets_in_files(path):
+    """What landed or was exported. Very much of it is the same over and over, and is left out."""
+    files = [p for p in path.rglob("*") if p.is_file() and p.suffix in (".zst", ".json", ".csv", ".ndjson")]
+    if not files or sum(p.stat().st_size for p in files) > 20 << 20:
+        return
+    packed = [p for p in files if p.suffix == ".zst"]
+    text = subprocess.run(["zstd", "-dcqf", *packed], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout if packed else b""
+    text += b"".join(p.read_bytes() for p in files if p.suffix != ".zst")
+    no_secrets(text.decode(errors="replace"), f"what is in {path}")
+
+
 def command(*args, env=None, timeout=600, cwd=None, stdin=None):
     """Runs a program to its end."""
     done = subprocess.run([str(a) for a in args], env=environment(env), cwd=cwd or ROOT, input=stdin, timeout=timeout,
@@ -191,8 +235,11 @@ def command(*args, env=None, timeout=600, cwd=None, stdin=None):
 
 
 def fhirline(*args, env=None, binary=None, **more):
-    """Runs fhirline to its end; what a sanitizer finds fails the test."""
-    return sanitizers_silent(command(binary or BIN, *args, env=env, **more))
+    """Runs fhirline to its end; what a sanitizer finds fails the test, and a secret in its output."""
+    remember_secrets(env)
+    result = sanitizers_silent(command(binary or BIN, *args, env=env, **more))
+    no_secrets(result.out + result.err, "the output")
+    return result
 
 
 class Process:
@@ -201,6 +248,9 @@ class Process:
     def __init__(self, *args, env=None, cwd=None):
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="fhirline-test-"))
         self.args = [str(a) for a in args]
+        self.is_fhirline = pathlib.Path(self.args[0]).name == "fhirline"
+        if self.is_fhirline:
+            remember_secrets(env)
         with open(self.directory / "out", "wb") as out, open(self.directory / "err", "wb") as err:
             self.popen = subprocess.Popen(self.args, env=environment(env), cwd=cwd or ROOT, stdout=out, stderr=err,
                                           stdin=subprocess.DEVNULL)
@@ -242,8 +292,20 @@ class Process:
             self.send(number)
         return self.wait()
 
+    def see_no_secrets(self):
+        """In its output, and in what others see of it while it runs."""
+        no_secrets(self.out + self.err, "the output")
+        # the sandbox is told whom to let in by its arguments; and who has not begun has not wiped anything yet
+        if self.args[1] == "sandbox" or not (self.out or self.err):
+            return
+        for name in ("cmdline", "environ") if self.alive() else ():
+            with contextlib.suppress(OSError):
+                no_secrets(pathlib.Path(f"/proc/{self.pid}/{name}").read_text(errors="replace"), f"/proc/…/{name}")
+
     def finish(self):
         try:
+            if self.is_fhirline:
+                self.see_no_secrets()
             if self.alive():
                 self.popen.terminate()
                 try:
@@ -252,6 +314,8 @@ class Process:
                     self.popen.kill()
                     self.popen.wait()
             sanitizers_silent(Result(0, "", self.err))
+            if self.is_fhirline:
+                no_secrets(self.out + self.err, "the output")
         finally:
             shutil.rmtree(self.directory, ignore_errors=True)
 
@@ -282,9 +346,12 @@ def request(method, url, body=None, headers=None, timeout=LIMIT):
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         connection.request(method, path, body, headers)
         response = connection.getresponse()
-        return Answer(response.status, response.headers, response.read())
+        answer = Answer(response.status, response.headers, response.read())
     finally:
         connection.close()
+    if f"{parts.scheme}://{parts.netloc}" in _apis:
+        no_secrets(f"{answer.headers}{answer.body.decode(errors='replace')}", "an answer of the API")
+    return answer
 
 
 def get(url, **more):
@@ -339,6 +406,7 @@ def new_database(migrate=True):
     psql(server_url(), f"CREATE DATABASE {name}")
     at_end(psql, server_url(), f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
     url = with_database(server_url(), name)
+    at_end(no_secrets_in_database, url)
     if migrate:
         done = fhirline("db", "migrate", env={"FHIRLINE_DATABASE_URL": url})
         equal(done.code, 0, f"db migrate: {done}")
@@ -365,6 +433,7 @@ class Serve(Process):
     def __init__(self, *args, env=None, binary=None, cwd=None):
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
+        _apis.add(self.url)
         super().__init__(binary or BIN, "serve", "--listen", f"127.0.0.1:{self.port}", *args, env=env, cwd=cwd)
         wait_for(lambda: answers(self.url + "/healthz") or not self.alive(), "the API")
         true(self.alive(), f"the API runs: {self.err}")
