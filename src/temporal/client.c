@@ -4,20 +4,8 @@
  */
 #include <stdio.h>
 
-#include "base/clock.h"
-#include "base/hash.h"
 #include "temporal/conn.h"
 #include "temporal/pb.h"
-
-#define WS(Name) Temporal__Api__Workflowservice__V1__##Name
-#define WS_INIT(NAME) TEMPORAL__API__WORKFLOWSERVICE__V1__##NAME##__INIT
-/* The request is `r`, on the connection `t`. */
-#define CALL(method, response, arena)                                                              \
-	rpc_call(                                                                                  \
-	    t->rpc,                                                                                \
-	    &(struct rpc_request){RPC_CALL, method, &r,                                            \
-	                          &temporal__api__workflowservice__v1__##response##__descriptor},  \
-	    arena, err)
 
 /* Points to the id. */
 static PbExecution execution_of(const struct temporal_id *id)
@@ -28,11 +16,6 @@ static PbExecution execution_of(const struct temporal_id *id)
 	if (id->run_id)
 		e.run_id = (char *)(uintptr_t)id->run_id;
 	return e;
-}
-
-static bool request_id(char out[UUID_TEXT], struct err *err)
-{
-	return uuid_v7(clock_now_us(&clock_system), out, err);
 }
 
 /* ---- start ---- */
@@ -82,14 +65,14 @@ bool temporal_workflow_start(struct temporal *t, const struct temporal_start *st
 	if (!start->workflow_id || !start->type || !start->task_queue)
 		return err_set(err, ERR_USAGE, "temporal.start",
 		               "a workflow needs an id, a type and a task queue");
-	if (!start->request_id && !request_id(uuid, err))
+	if (!start->request_id && !conn_request_id(uuid, err))
 		return false;
 	if (!start_request(t, start, &arena, &r)) {
 		pb_full(&arena, "temporal.start", err);
 		goto out;
 	}
 	r.request_id = start->request_id ? (char *)(uintptr_t)start->request_id : uuid;
-	answer = CALL("StartWorkflowExecution", start_workflow_execution_response, &arena);
+	answer = CONN_CALL("StartWorkflowExecution", start_workflow_execution_response, &arena);
 	if (!answer)
 		goto out;
 	snprintf(out->run_id, sizeof out->run_id, "%s", answer->run_id);
@@ -110,7 +93,7 @@ bool temporal_workflow_signal(struct temporal *t, const struct temporal_id *id, 
 	char uuid[UUID_TEXT];
 	bool ok;
 
-	if (!request_id(uuid, err))
+	if (!conn_request_id(uuid, err))
 		return false;
 	r.namespace_ = t->name_space;
 	r.identity = t->identity;
@@ -120,8 +103,8 @@ bool temporal_workflow_signal(struct temporal *t, const struct temporal_id *id, 
 	if (!pb_payloads_of(&arena, input, &r.input))
 		ok = pb_full(&arena, "temporal.signal", err);
 	else
-		ok = CALL("SignalWorkflowExecution", signal_workflow_execution_response, &arena) !=
-		     NULL;
+		ok = CONN_CALL("SignalWorkflowExecution", signal_workflow_execution_response,
+		               &arena) != NULL;
 	arena_free(&arena);
 	return ok;
 }
@@ -136,7 +119,7 @@ bool temporal_workflow_cancel(struct temporal *t, const struct temporal_id *id, 
 	char uuid[UUID_TEXT];
 	bool ok;
 
-	if (!request_id(uuid, err))
+	if (!conn_request_id(uuid, err))
 		return false;
 	r.namespace_ = t->name_space;
 	r.identity = t->identity;
@@ -144,8 +127,8 @@ bool temporal_workflow_cancel(struct temporal *t, const struct temporal_id *id, 
 	r.request_id = uuid;
 	if (reason)
 		r.reason = (char *)(uintptr_t)reason;
-	ok = CALL("RequestCancelWorkflowExecution", request_cancel_workflow_execution_response,
-	          &arena) != NULL;
+	ok = CONN_CALL("RequestCancelWorkflowExecution", request_cancel_workflow_execution_response,
+	               &arena) != NULL;
 	arena_free(&arena);
 	return ok;
 }
@@ -163,8 +146,8 @@ bool temporal_workflow_terminate(struct temporal *t, const struct temporal_id *i
 	r.workflow_execution = &execution;
 	if (reason)
 		r.reason = (char *)(uintptr_t)reason;
-	ok = CALL("TerminateWorkflowExecution", terminate_workflow_execution_response, &arena) !=
-	     NULL;
+	ok = CONN_CALL("TerminateWorkflowExecution", terminate_workflow_execution_response,
+	               &arena) != NULL;
 	arena_free(&arena);
 	return ok;
 }
@@ -187,7 +170,7 @@ bool temporal_workflow_query(struct temporal *t, const struct temporal_id *id, c
 	query.query_type = (char *)(uintptr_t)name;
 	if (!pb_payloads_of(arena, args, &query.query_args))
 		return pb_full(arena, "temporal.query", err);
-	got = CALL("QueryWorkflow", query_workflow_response, arena);
+	got = CONN_CALL("QueryWorkflow", query_workflow_response, arena);
 	if (!got)
 		return false;
 	if (got->query_rejected)
@@ -270,7 +253,8 @@ bool temporal_workflow_describe(struct temporal *t, const struct temporal_id *id
 
 	r.namespace_ = t->name_space;
 	r.execution = &execution;
-	answer = CALL("DescribeWorkflowExecution", describe_workflow_execution_response, arena);
+	answer =
+	    CONN_CALL("DescribeWorkflowExecution", describe_workflow_execution_response, arena);
 	if (!answer)
 		return false;
 	if (!answer->workflow_execution_info)

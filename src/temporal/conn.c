@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "temporal/pb.h"
 
 struct temporal_options conn_defaults(const struct temporal_options *options)
@@ -86,6 +87,11 @@ void temporal_close(struct temporal *t)
 {
 	if (t)
 		conn_free(t);
+}
+
+bool conn_request_id(char out[UUID_TEXT], struct err *err)
+{
+	return uuid_v7(clock_now_us(&clock_system), out, err);
 }
 
 bool temporal_check(struct temporal *t, char *version, size_t size, struct err *err)

@@ -12,10 +12,6 @@
 #include "temporal/refusal.h"
 #include "temporal/worker.h"
 
-#define WS(Name) Temporal__Api__Workflowservice__V1__##Name
-#define WS_INIT(NAME) TEMPORAL__API__WORKFLOWSERVICE__V1__##NAME##__INIT
-#define WS_DESC(name) &temporal__api__workflowservice__v1__##name##__descriptor
-
 struct worker_counts {
 	atomic_llong polls, poll_errors, tasks, tasks_failed, queries;
 	atomic_llong activities, activities_failed, activities_cancelled, heartbeats, answers_lost;

@@ -1,24 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "temporal/schedule.h"
 
-#include "base/clock.h"
-#include "base/hash.h"
 #include "temporal/conn.h"
 #include "temporal/pb.h"
 
 enum { TOKEN_MAX = 64 << 10, PAGE_SIZE = 100 };
 
-#define WS(Name) Temporal__Api__Workflowservice__V1__##Name
-#define WS_INIT(NAME) TEMPORAL__API__WORKFLOWSERVICE__V1__##NAME##__INIT
-#define WS_DESC(name) &temporal__api__workflowservice__v1__##name##__descriptor
 #define SCHEDULE(Name) Temporal__Api__Schedule__V1__##Name
 #define SCHEDULE_NEW(Name, name)                                                                   \
 	PB_NEW(arena, Temporal__Api__Schedule__V1__##Name, temporal__api__schedule__v1__##name)
-
-static bool new_request_id(char out[UUID_TEXT], struct err *err)
-{
-	return uuid_v7(clock_now_us(&clock_system), out, err);
-}
 
 /* ---- create ---- */
 
@@ -95,10 +85,6 @@ bool temporal_schedule_create(struct temporal *t, const struct temporal_schedule
                               struct err *err)
 {
 	WS(CreateScheduleRequest) r = WS_INIT(CREATE_SCHEDULE_REQUEST);
-	struct rpc_request request = {.kind = RPC_CALL,
-	                              .method = "CreateSchedule",
-	                              .message = &r,
-	                              .answer = WS_DESC(create_schedule_response)};
 	struct arena arena = CONN_ARENA(t);
 	char uuid[UUID_TEXT];
 	bool ok;
@@ -107,7 +93,7 @@ bool temporal_schedule_create(struct temporal *t, const struct temporal_schedule
 		return err_set(err, ERR_USAGE, "temporal.schedule",
 		               "a schedule needs either a cron text or an interval of at least a "
 		               "second");
-	if (!new_request_id(uuid, err))
+	if (!conn_request_id(uuid, err))
 		return false;
 	r.namespace_ = t->name_space;
 	r.identity = t->identity;
@@ -116,7 +102,7 @@ bool temporal_schedule_create(struct temporal *t, const struct temporal_schedule
 	r.schedule = make_schedule(&arena, s);
 	ok = (r.schedule && pb_memo_of(&arena, s->memo, &r.memo)) ||
 	     pb_full(&arena, "temporal.schedule", err);
-	ok = ok && rpc_call(t->rpc, &request, &arena, err) != NULL;
+	ok = ok && CONN_CALL("CreateSchedule", create_schedule_response, &arena) != NULL;
 	arena_free(&arena);
 	return ok;
 }
@@ -126,17 +112,13 @@ bool temporal_schedule_create(struct temporal *t, const struct temporal_schedule
 bool temporal_schedule_delete(struct temporal *t, const char *id, struct err *err)
 {
 	WS(DeleteScheduleRequest) r = WS_INIT(DELETE_SCHEDULE_REQUEST);
-	struct rpc_request request = {.kind = RPC_CALL,
-	                              .method = "DeleteSchedule",
-	                              .message = &r,
-	                              .answer = WS_DESC(delete_schedule_response)};
 	struct arena arena = CONN_ARENA(t);
 	bool ok;
 
 	r.namespace_ = t->name_space;
 	r.identity = t->identity;
 	r.schedule_id = (char *)(uintptr_t)id;
-	ok = rpc_call(t->rpc, &request, &arena, err) != NULL;
+	ok = CONN_CALL("DeleteSchedule", delete_schedule_response, &arena) != NULL;
 	arena_free(&arena);
 	return ok;
 }
@@ -145,22 +127,18 @@ static bool change(struct temporal *t, const char *id, SCHEDULE(SchedulePatch) *
                    struct err *err)
 {
 	WS(PatchScheduleRequest) r = WS_INIT(PATCH_SCHEDULE_REQUEST);
-	struct rpc_request request = {.kind = RPC_CALL,
-	                              .method = "PatchSchedule",
-	                              .message = &r,
-	                              .answer = WS_DESC(patch_schedule_response)};
 	struct arena arena = CONN_ARENA(t);
 	char uuid[UUID_TEXT];
 	bool ok;
 
-	if (!new_request_id(uuid, err))
+	if (!conn_request_id(uuid, err))
 		return false;
 	r.namespace_ = t->name_space;
 	r.identity = t->identity;
 	r.schedule_id = (char *)(uintptr_t)id;
 	r.request_id = uuid;
 	r.patch = patch;
-	ok = rpc_call(t->rpc, &request, &arena, err) != NULL;
+	ok = CONN_CALL("PatchSchedule", patch_schedule_response, &arena) != NULL;
 	arena_free(&arena);
 	return ok;
 }
@@ -213,10 +191,6 @@ static bool list_page(struct temporal *t, int page_size, struct buf *token, temp
 {
 	WS(ListSchedulesRequest) r = WS_INIT(LIST_SCHEDULES_REQUEST);
 	WS(ListSchedulesResponse) * answer;
-	struct rpc_request request = {.kind = RPC_CALL,
-	                              .method = "ListSchedules",
-	                              .message = &r,
-	                              .answer = WS_DESC(list_schedules_response)};
 	struct arena arena = CONN_ARENA(t);
 	struct temporal_scheduled s;
 	bool ok;
@@ -224,7 +198,7 @@ static bool list_page(struct temporal *t, int page_size, struct buf *token, temp
 	r.namespace_ = t->name_space;
 	r.maximum_page_size = page_size > 0 ? page_size : PAGE_SIZE;
 	r.next_page_token = pb_bytes((struct str){token->p, token->n});
-	answer = rpc_call(t->rpc, &request, &arena, err);
+	answer = CONN_CALL("ListSchedules", list_schedules_response, &arena);
 	ok = answer != NULL;
 	for (size_t i = 0; ok && i < answer->n_schedules; i++)
 		ok = entry_to(&arena, answer->schedules[i], &s)
