@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/thread.h"
 #include "fhir/auth_token.h"
 
 #include <openssl/crypto.h>
@@ -162,7 +163,6 @@ struct fhir_auth *auth_token_new(const struct auth_maker *maker, void *self,
                                  const struct clock *clock, struct err *err)
 {
 	struct holder *h = calloc(1, sizeof *h);
-	pthread_condattr_t attr;
 
 	if (!h) {
 		maker->free(self);
@@ -174,9 +174,6 @@ struct fhir_auth *auth_token_new(const struct auth_maker *maker, void *self,
 	h->clock = clock ? clock : &clock_system;
 	h->text = BUF_INIT(AUTH_TOKEN_MAX);
 	pthread_mutex_init(&h->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&h->changed, &attr);
-	pthread_condattr_destroy(&attr);
+	thread_cond_init(&h->changed);
 	return fhir_auth_new(&token_ops, h, err);
 }

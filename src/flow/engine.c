@@ -10,6 +10,7 @@
  * One mutex guards the engine and what its runs say about their progress; no database or network
  * work is done while it is held. Locks are taken in the order engine, run.
  */
+#include "base/thread.h"
 #include "flow/engine_impl.h"
 
 #include <stdio.h>
@@ -177,16 +178,12 @@ static bool copy_settings(struct flow_engine *e, const struct flow_settings *s, 
 
 static void init_locks(struct flow_engine *e)
 {
-	pthread_condattr_t attr;
 
 	pthread_mutex_init(&e->lock, NULL);
 	for (int i = 0; i < MAX_WORKERS; i++)
 		hand_init(&e->hands[i]);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&e->work, &attr);
-	pthread_cond_init(&e->look, &attr);
-	pthread_condattr_destroy(&attr);
+	thread_cond_init(&e->work);
+	thread_cond_init(&e->look);
 }
 
 struct flow_engine *flow_engine_start(const struct flow_settings *settings, struct err *err)

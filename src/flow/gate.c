@@ -16,6 +16,7 @@
 #include <time.h>
 
 #include "base/hash.h"
+#include "base/thread.h"
 #include "flow/limit.h"
 #include "flow/slots.h"
 
@@ -267,14 +268,8 @@ static void *gate_keep(void *arg)
 
 static bool gate_start_keeper(struct gate *g, struct err *err)
 {
-	sigset_t all, before;
-	int rc;
+	int rc = thread_start(&g->keeper, gate_keep, g);
 
-	/* signals are for the program's own threads */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	rc = pthread_create(&g->keeper, NULL, gate_keep, g);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	return rc == 0 || err_set_errno(err, ERR_NOMEM, "gate.new", rc, "cannot start a thread");
 }
 
@@ -289,7 +284,6 @@ struct gate *gate_new(const struct gate_options *options, struct err *err)
 {
 	const struct clock *clock = options->clock ? options->clock : &clock_system;
 	int64_t now = clock_mono_ms(clock);
-	pthread_condattr_t attr;
 	struct gate *g;
 
 	if (options->cap < 1 || options->cap > SLOTS_MAX || options->rate < 0) {
@@ -308,10 +302,7 @@ struct gate *gate_new(const struct gate_options *options, struct err *err)
 	breaker_init(&g->breaker, gate_seed(g, clock));
 	bucket_init(&g->bucket, options->rate, now);
 	pthread_mutex_init(&g->mutex, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&g->work, &attr);
-	pthread_condattr_destroy(&attr);
+	thread_cond_init(&g->work);
 	if (options->database) {
 		g->slots = slots_open(options->database, options->source_url, options->cap,
 		                      gate_seed(g, clock), now, err);

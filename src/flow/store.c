@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "fhir/map.h"
+#include "base/thread.h"
 #include "flow/internal.h"
 #include "flow/owner.h"
 
@@ -42,15 +43,11 @@ static bool phase_of(struct str name, enum flow_phase *out)
 struct flow_run *flow_run_new(void)
 {
 	struct flow_run *run = calloc(1, sizeof *run);
-	pthread_condattr_t attr;
 
 	if (!run)
 		return NULL;
 	pthread_mutex_init(&run->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&run->changed, &attr);
-	pthread_condattr_destroy(&attr);
+	thread_cond_init(&run->changed);
 	return run;
 }
 

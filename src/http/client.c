@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/thread.h"
 #include "http/transfer.h"
 
 enum { POLL_MAX_MS = 60 * 1000 };
@@ -262,22 +263,6 @@ static void *event_loop(void *ctx)
 	return NULL;
 }
 
-/* No signal is handled on the event loop's thread: SIGINT is for the program, and a SIGPIPE of
- * OpenSSL's write stays pending. */
-static int start_thread(struct http_client *c)
-{
-	sigset_t all, before;
-	int rc;
-
-	sigfillset(&all);
-	rc = pthread_sigmask(SIG_SETMASK, &all, &before);
-	if (rc)
-		return rc;
-	rc = pthread_create(&c->thread, NULL, event_loop, c);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return rc;
-}
-
 /* ---- for callers ---- */
 
 struct http_client *http_client_new(const struct http_options *options, struct err *err)
@@ -306,7 +291,7 @@ struct http_client *http_client_new(const struct http_options *options, struct e
 		goto failed;
 	}
 	curl_multi_setopt(c->multi, CURLMOPT_MAXCONNECTS, (long)c->limits.max_connections);
-	rc = start_thread(c);
+	rc = thread_start(&c->thread, event_loop, c);
 	if (rc) {
 		err_set_errno(err, ERR_INTERNAL, "http.new", rc, "cannot start the HTTP thread");
 		goto failed;

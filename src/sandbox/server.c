@@ -12,6 +12,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/thread.h"
 #include "sandbox/service.h"
 
 enum {
@@ -417,16 +418,9 @@ static bool check(const struct sandbox_options *o, struct err *err)
 
 static bool init_locks(struct sandbox *s)
 {
-	pthread_condattr_t attr;
-
 	pthread_rwlock_init(&s->data, NULL);
 	pthread_mutex_init(&s->lock, NULL);
-	if (pthread_condattr_init(&attr) != 0)
-		return false;
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&s->stopping_changed, &attr);
-	pthread_condattr_destroy(&attr);
-	return true;
+	return thread_cond_init(&s->stopping_changed) == 0;
 }
 
 struct sandbox *sandbox_start(const struct sandbox_options *o, struct err *err)

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/locked.h"
+#include "base/thread.h"
 #include "secret/item.h"
 #include "secret/vault_login.h"
 
@@ -301,16 +302,10 @@ static void *thread_main(void *arg)
 	return NULL;
 }
 
-/* Signals are for the program's own threads. */
 static bool start_thread(struct vault *v, struct err *err)
 {
-	sigset_t all, before;
-	int rc;
+	int rc = thread_start(&v->thread, thread_main, v);
 
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	rc = pthread_create(&v->thread, NULL, thread_main, v);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	v->started = rc == 0;
 	return rc == 0 || err_set_errno(err, ERR_INTERNAL, "vault", rc, "cannot start a thread");
 }
@@ -459,16 +454,12 @@ static const struct secret_store_ops vault_ops = {
 static struct vault *make(const struct vault_options *o)
 {
 	struct vault *v = calloc(1, sizeof *v);
-	pthread_condattr_t attr;
 
 	if (!v)
 		return NULL;
 	pthread_mutex_init(&v->io, NULL);
 	pthread_mutex_init(&v->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&v->wake, &attr);
-	pthread_condattr_destroy(&attr);
+	thread_cond_init(&v->wake);
 	v->refresh_ms = o->refresh_ms > 0 ? o->refresh_ms : 300000;
 	v->note = o->note;
 	v->note_ctx = o->note_ctx;

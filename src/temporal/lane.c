@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/thread.h"
 
 static struct lane_turn *free_turn(struct lane *l)
 {
@@ -125,18 +126,12 @@ static void *work(void *arg)
 
 static bool start_one(struct lane *l, struct err *err)
 {
-	sigset_t all, before;
 	int rc;
 
 	pthread_mutex_lock(&l->lock);
 	l->alive++;
 	pthread_mutex_unlock(&l->lock);
-	sigfillset(&all);
-	rc = pthread_sigmask(SIG_SETMASK, &all, &before);
-	if (!rc) {
-		rc = pthread_create(&l->threads[l->started], NULL, work, l);
-		pthread_sigmask(SIG_SETMASK, &before, NULL);
-	}
+	rc = thread_start(&l->threads[l->started], work, l);
 	if (!rc) {
 		l->started++;
 		return true;
@@ -150,17 +145,13 @@ static bool start_one(struct lane *l, struct err *err)
 bool lane_start(struct lane *l, const struct lane_ops *ops, void *ctx, int polls, int threads,
                 struct err *err)
 {
-	pthread_condattr_t monotonic;
 	bool ok = true;
 
 	/* more polls than threads would never be under way */
 	*l = (struct lane){.ops = ops, .ctx = ctx, .n_turns = polls < threads ? polls : threads};
 	l->rng = rng_for((uint64_t)clock_now_us(&clock_system), (uintptr_t)l);
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&l->stopped, &monotonic);
+	thread_cond_init(&l->stopped);
 	pthread_cond_init(&l->free, NULL);
-	pthread_condattr_destroy(&monotonic);
 	pthread_mutex_init(&l->lock, NULL);
 	for (int i = 0; ok && i < threads; i++)
 		ok = start_one(l, err);

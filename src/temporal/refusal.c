@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/thread.h"
 #include "temporal/impl.h"
 
 enum { DELAY_BASE_MS = 100, DELAY_CAP_MS = 5000, IDLE_MS = 60000 };
@@ -133,21 +134,11 @@ static void *teller(void *arg)
 bool refusals_start(struct temporal_worker *w, struct err *err)
 {
 	struct refusals *q = &w->refusals;
-	pthread_condattr_t monotonic;
-	sigset_t all, before;
 	int rc;
 
 	pthread_mutex_init(&q->lock, NULL);
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&q->changed, &monotonic);
-	pthread_condattr_destroy(&monotonic);
-	sigfillset(&all);
-	rc = pthread_sigmask(SIG_SETMASK, &all, &before);
-	if (!rc) {
-		rc = pthread_create(&q->thread, NULL, teller, w);
-		pthread_sigmask(SIG_SETMASK, &before, NULL);
-	}
+	thread_cond_init(&q->changed);
+	rc = thread_start(&q->thread, teller, w);
 	if (!rc)
 		return true;
 	pthread_cond_destroy(&q->changed);

@@ -25,6 +25,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/thread.h"
 #include "temporal/conn.h"
 #include "temporal/pb.h"
 #include "temporal/seal.h"
@@ -212,21 +213,6 @@ static void *completions(void *ctx)
 	return NULL;
 }
 
-/* No signal is handled on the library's threads: they are for the program. */
-static int start_thread(struct rpc *r)
-{
-	sigset_t all, before;
-	int rc;
-
-	sigfillset(&all);
-	rc = pthread_sigmask(SIG_SETMASK, &all, &before);
-	if (rc)
-		return rc;
-	rc = pthread_create(&r->thread, NULL, completions, r);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return rc;
-}
-
 static void rpc_free(struct rpc *r)
 {
 	if (r->channel)
@@ -244,12 +230,8 @@ static void rpc_free(struct rpc *r)
 
 static void init_sync(struct rpc *r)
 {
-	pthread_condattr_t monotonic;
 
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&r->stopped, &monotonic);
-	pthread_condattr_destroy(&monotonic);
+	thread_cond_init(&r->stopped);
 	pthread_mutex_init(&r->lock, NULL);
 }
 
@@ -276,7 +258,7 @@ struct rpc *rpc_open(const struct temporal_options *o, struct err *err)
 	if (!make_metadata(r, o, err) || !make_channel(r, o, err))
 		goto failed;
 	r->queue = grpc_completion_queue_create_for_next(NULL);
-	rc = start_thread(r);
+	rc = thread_start(&r->thread, completions, r);
 	if (!rc)
 		return r;
 	err_set_errno(err, ERR_INTERNAL, "temporal.open", rc, "cannot start a thread");

@@ -8,12 +8,12 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/thread.h"
 #include "temporal/impl.h"
 
 enum { POLL_TRIES = 8, STEP_MS = 50, POLL_SHORT_MS = 1000 };
@@ -182,15 +182,8 @@ static void *keeper(void *arg)
 
 static bool keeper_start(struct temporal_worker *w, struct err *err)
 {
-	sigset_t all, before;
-	int rc;
+	int rc = thread_start(&w->keeper, keeper, w);
 
-	sigfillset(&all);
-	rc = pthread_sigmask(SIG_SETMASK, &all, &before);
-	if (!rc) {
-		rc = pthread_create(&w->keeper, NULL, keeper, w);
-		pthread_sigmask(SIG_SETMASK, &before, NULL);
-	}
 	return !rc ||
 	       err_set_errno(err, ERR_INTERNAL, "temporal.worker", rc, "cannot start a thread");
 }
@@ -231,7 +224,6 @@ struct temporal_worker *temporal_worker_start(struct temporal *t,
                                               struct err *err)
 {
 	struct temporal_worker *w;
-	pthread_condattr_t monotonic;
 	bool ok;
 
 	if (!options->task_queue || !*options->task_queue ||
@@ -248,10 +240,7 @@ struct temporal_worker *temporal_worker_start(struct temporal *t,
 	w->t = t;
 	fill_options(w, options);
 	pthread_mutex_init(&w->lock, NULL);
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&w->changed, &monotonic);
-	pthread_condattr_destroy(&monotonic);
+	thread_cond_init(&w->changed);
 	ok = refusals_start(w, err);
 	if (ok && !keeper_start(w, err)) {
 		refusals_stop(w);

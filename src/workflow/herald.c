@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "base/log.h"
+#include "base/thread.h"
 #include "workflow/engine.h"
 #include "workflow/wire.h"
 
@@ -394,13 +395,9 @@ static void *herald(void *arg)
 
 static void init_locks(struct workflow_herald *h)
 {
-	pthread_condattr_t attr;
 
 	pthread_mutex_init(&h->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&h->changed, &attr);
-	pthread_condattr_destroy(&attr);
+	thread_cond_init(&h->changed);
 }
 
 struct workflow_herald *workflow_herald_start(const struct workflow_settings *settings,
