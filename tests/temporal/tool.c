@@ -353,7 +353,7 @@ static bool do_schedules(struct temporal *t, int argc, char **argv, struct buf *
 	return true;
 }
 
-int tool_worker(struct temporal *t, const char *queue)
+int tool_worker(struct temporal *t, const char *queue, const sigset_t *term)
 {
 	struct temporal_worker_options o = {
 	    .task_queue = queue,
@@ -372,11 +372,6 @@ int tool_worker(struct temporal *t, const char *queue)
 	struct temporal_worker *w;
 	struct timespec tick = {0, 100 * 1000000};
 	struct err err = {0};
-	sigset_t term;
-
-	sigemptyset(&term);
-	sigaddset(&term, SIGTERM);
-	sigprocmask(SIG_BLOCK, &term, NULL);
 	w = temporal_worker_start(t, &o, &err);
 	if (!w) {
 		fprintf(stderr, "%s: %s\n", err_code_name(err.code), err.text);
@@ -384,7 +379,7 @@ int tool_worker(struct temporal *t, const char *queue)
 	}
 	fprintf(stderr, "ready\n");
 	while (state == TEMPORAL_WAIT_RUNNING) {
-		if (sigtimedwait(&term, NULL, &tick) == SIGTERM) {
+		if (sigtimedwait(term, NULL, &tick) == SIGTERM) {
 			fprintf(stderr, "draining\n");
 			temporal_worker_drain(w);
 		}
@@ -455,9 +450,15 @@ int main(int argc, char **argv)
 	};
 	struct temporal_cipher *cipher = NULL;
 	struct err err = {0};
+	sigset_t term;
 	struct temporal *t;
 	int code;
 
+	/* before temporal_open(): gRPC's threads begin there, and one that did not block the signal
+	 * would be killed by it whenever main is not in sigtimedwait() */
+	sigemptyset(&term);
+	sigaddset(&term, SIGTERM);
+	sigprocmask(SIG_BLOCK, &term, NULL);
 	if (getenv("TOOL_RETRIES"))
 		o.retry = (struct retry_policy){number_of("TOOL_RETRIES"), 50, 1000, 60000, 1000};
 	if (getenv("TOOL_PAYLOAD_KEY"))
@@ -468,7 +469,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	if (argc > 2 && !strcmp(argv[1], "worker"))
-		code = tool_worker(t, argv[2]);
+		code = tool_worker(t, argv[2], &term);
 	else
 		code = run_command(t, argc, argv);
 	temporal_close(t);
