@@ -27,7 +27,6 @@ import pathlib
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -147,9 +146,7 @@ def wait_for(condition, what, limit=LIMIT, every=0.05):
 # ---- the outside ----
 
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    return int(subprocess.check_output([ROOT / "tools/services/free_ports"]))
 
 
 def folder(of_fhirline=True):

@@ -30,15 +30,6 @@ jars() {
 	echo "$lib"
 }
 
-# free_ports N: prints N that nobody listens on.
-free_ports() {
-	python3 -c 'import socket, sys
-all = [socket.socket() for _ in range(int(sys.argv[1]))]
-for s in all:
-    s.bind(("127.0.0.1", 0))
-print(*(s.getsockname()[1] for s in all))' "$1"
-}
-
 # running DIR WORD: prints the pid in DIR/pid when that process is there and has WORD in its arguments. A pid file may outlive its process.
 running_in() {
 	pid=$(cat "$1/pid" 2>/dev/null) && [ -r "/proc/$pid/cmdline" ] && tr '\0' ' ' 2>/dev/null <"/proc/$pid/cmdline" | grep -qF "$2" && echo "$pid"

@@ -34,7 +34,7 @@ bucket() {
 settings() {
 	[ -f "$dir/env" ] || {
 		[ -z "$tls" ] || certificates "$dir"
-		[ "$port" != 0 ] || port=$(free_ports 1)
+		[ "$port" != 0 ] || port=$("$here/free_ports")
 		(
 			umask 077
 			cat >"$dir/env.part" <<-END

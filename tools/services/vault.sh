@@ -30,7 +30,7 @@ field() { python3 -c 'import json, sys; print(eval("d" + sys.argv[1], {"d": json
 # The port stays over a restart, so that who uses the server finds it again.
 configure() {
 	[ ! -f "$dir/server.hcl" ] || return 0
-	[ "$port" != 0 ] || port=$(free_ports 1)
+	[ "$port" != 0 ] || port=$("$here/free_ports")
 	[ -z "$tls" ] || certificates "$dir"
 	mkdir -p "$dir/data" "$dir/plugins"
 	prepare
@@ -43,7 +43,7 @@ configure() {
 		  path = "$dir/data"
 		  node_id = "one"
 		}
-		cluster_addr = "http${tls:+s}://127.0.0.1:$(free_ports 1)"
+		cluster_addr = "http${tls:+s}://127.0.0.1:$("$here/free_ports")"
 		listener "tcp" {
 		  address = "127.0.0.1:$port"
 		  $(if [ -n "$tls" ]; then echo "tls_cert_file = \"$dir/server.pem\"
