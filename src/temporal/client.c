@@ -7,17 +7,6 @@
 #include "temporal/conn.h"
 #include "temporal/pb.h"
 
-/* Points to the id. */
-static PbExecution execution_of(const struct temporal_id *id)
-{
-	PbExecution e = TEMPORAL__API__COMMON__V1__WORKFLOW_EXECUTION__INIT;
-
-	e.workflow_id = (char *)(uintptr_t)id->workflow_id;
-	if (id->run_id)
-		e.run_id = (char *)(uintptr_t)id->run_id;
-	return e;
-}
-
 /* ---- start ---- */
 
 static bool start_texts(struct temporal *t, const struct temporal_start *s, struct arena *arena,
@@ -88,7 +77,7 @@ bool temporal_workflow_signal(struct temporal *t, const struct temporal_id *id, 
                               struct temporal_payloads input, struct err *err)
 {
 	WS(SignalWorkflowExecutionRequest) r = WS_INIT(SIGNAL_WORKFLOW_EXECUTION_REQUEST);
-	PbExecution execution = execution_of(id);
+	PbExecution execution = pb_execution(id);
 	struct arena arena = CONN_ARENA(t);
 	char uuid[UUID_TEXT];
 	bool ok;
@@ -114,7 +103,7 @@ bool temporal_workflow_cancel(struct temporal *t, const struct temporal_id *id, 
 {
 	WS(RequestCancelWorkflowExecutionRequest)
 	r = WS_INIT(REQUEST_CANCEL_WORKFLOW_EXECUTION_REQUEST);
-	PbExecution execution = execution_of(id);
+	PbExecution execution = pb_execution(id);
 	struct arena arena = CONN_ARENA(t);
 	char uuid[UUID_TEXT];
 	bool ok;
@@ -137,7 +126,7 @@ bool temporal_workflow_terminate(struct temporal *t, const struct temporal_id *i
                                  const char *reason, struct err *err)
 {
 	WS(TerminateWorkflowExecutionRequest) r = WS_INIT(TERMINATE_WORKFLOW_EXECUTION_REQUEST);
-	PbExecution execution = execution_of(id);
+	PbExecution execution = pb_execution(id);
 	struct arena arena = CONN_ARENA(t);
 	bool ok;
 
@@ -161,7 +150,7 @@ bool temporal_workflow_query(struct temporal *t, const struct temporal_id *id, c
 	WS(QueryWorkflowRequest) r = WS_INIT(QUERY_WORKFLOW_REQUEST);
 	Temporal__Api__Query__V1__WorkflowQuery query =
 	    TEMPORAL__API__QUERY__V1__WORKFLOW_QUERY__INIT;
-	PbExecution execution = execution_of(id);
+	PbExecution execution = pb_execution(id);
 	WS(QueryWorkflowResponse) * got;
 
 	r.namespace_ = t->name_space;
@@ -247,7 +236,7 @@ bool temporal_workflow_describe(struct temporal *t, const struct temporal_id *id
                                 struct err *err)
 {
 	WS(DescribeWorkflowExecutionRequest) r = WS_INIT(DESCRIBE_WORKFLOW_EXECUTION_REQUEST);
-	PbExecution execution = execution_of(id);
+	PbExecution execution = pb_execution(id);
 	struct temporal_description d = {0};
 	WS(DescribeWorkflowExecutionResponse) * answer;
 

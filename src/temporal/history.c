@@ -12,7 +12,7 @@ bool pages_read(struct temporal *t, const struct temporal_id *id, enum pages_wan
 	Temporal__Api__Workflowservice__V1__GetWorkflowExecutionHistoryRequest r =
 	    TEMPORAL__API__WORKFLOWSERVICE__V1__GET_WORKFLOW_EXECUTION_HISTORY_REQUEST__INIT;
 	Temporal__Api__Workflowservice__V1__GetWorkflowExecutionHistoryResponse *answer;
-	PbExecution execution = TEMPORAL__API__COMMON__V1__WORKFLOW_EXECUTION__INIT;
+	PbExecution execution = pb_execution(id);
 	struct rpc_request request = {
 	    .kind = want == PAGES_END ? RPC_POLL : RPC_CALL,
 	    .method = "GetWorkflowExecutionHistory",
@@ -22,9 +22,6 @@ bool pages_read(struct temporal *t, const struct temporal_id *id, enum pages_wan
 	    .timeout_ms = timeout_ms,
 	};
 
-	execution.workflow_id = (char *)(uintptr_t)id->workflow_id;
-	if (id->run_id)
-		execution.run_id = (char *)(uintptr_t)id->run_id;
 	r.namespace_ = t->name_space;
 	r.execution = &execution;
 	r.next_page_token = pb_bytes((struct str){token->p, token->n});

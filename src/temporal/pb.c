@@ -147,6 +147,16 @@ char *pb_text(struct arena *arena, struct str s)
 	return text;
 }
 
+PbExecution pb_execution(const struct temporal_id *id)
+{
+	PbExecution e = TEMPORAL__API__COMMON__V1__WORKFLOW_EXECUTION__INIT;
+
+	e.workflow_id = (char *)(uintptr_t)id->workflow_id;
+	if (id->run_id)
+		e.run_id = (char *)(uintptr_t)id->run_id;
+	return e;
+}
+
 ProtobufCBinaryData pb_bytes(struct str s)
 {
 	return (ProtobufCBinaryData){s.n, (uint8_t *)(uintptr_t)s.p};

@@ -47,7 +47,8 @@ void *pb_read(struct arena *arena, const ProtobufCMessageDescriptor *desc, struc
 struct str pb_str(const char *s);
 /* A NUL-terminated copy; "" for absent. NULL when the arena is full. */
 char *pb_text(struct arena *arena, struct str s);
-ProtobufCBinaryData pb_bytes(struct str s); /* points to s */
+ProtobufCBinaryData pb_bytes(struct str s);             /* points to s */
+PbExecution pb_execution(const struct temporal_id *id); /* points to the id */
 struct str pb_data(ProtobufCBinaryData d);
 
 int64_t pb_ms(const PbDuration *d); /* NULL: 0 */

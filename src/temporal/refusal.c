@@ -13,7 +13,8 @@
 
 enum { DELAY_BASE_MS = 100, DELAY_CAP_MS = 5000, IDLE_MS = 60000 };
 
-int64_t refusal_delay_ms(int attempt)
+/* How long the refusal of this attempt (1 is the first) waits. */
+static int64_t refusal_delay_ms(int attempt)
 {
 	int64_t ms = DELAY_BASE_MS;
 

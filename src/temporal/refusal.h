@@ -41,9 +41,6 @@ struct refusals {
 	int n;
 };
 
-/* How long the refusal of this attempt (1 is the first) waits. */
-int64_t refusal_delay_ms(int attempt);
-
 /* A thread that tells those whose time has come. */
 bool refusals_start(struct temporal_worker *w, struct err *err);
 
