@@ -2,14 +2,20 @@
 #include "base/thread.h"
 
 #include <signal.h>
+#include <stddef.h>
 #include <time.h>
 
 int thread_start(pthread_t *thread, void *(*run)(void *), void *arg)
 {
+	/* a fault of the thread itself: blocked, it would end the program without a word of its
+	 * handler */
+	static const int own[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT};
 	sigset_t all, before;
 	int rc;
 
 	sigfillset(&all);
+	for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+		sigdelset(&all, own[i]);
 	rc = pthread_sigmask(SIG_SETMASK, &all, &before);
 	if (rc)
 		return rc;

@@ -7,8 +7,9 @@
 
 #include <pthread.h>
 
-/* A thread on which no signal is handled: SIGINT and SIGTERM are for the program's own threads, and
- * a SIGPIPE of a library's write stays pending. Returns 0 or an errno value. */
+/* A thread on which no signal but those of its own faults is handled: SIGINT and SIGTERM are for
+ * the program's own threads, and a SIGPIPE of a library's write stays pending. Returns 0 or an
+ * errno value. */
 int thread_start(pthread_t *thread, void *(*run)(void *), void *arg);
 
 /* A condition whose timed waits follow CLOCK_MONOTONIC, as clock_mono_ms does, so that a wall clock

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/thread.h"
 #include "cmd/command.h"
 #include "cmd/engine.h"
 #include "cmd/interrupt.h"
@@ -175,7 +176,7 @@ static bool ask_source(struct ingest *in, struct fhir_capability *capability, st
 {
 	struct waker waker = {.http = in->parts.http};
 	pthread_t thread;
-	bool ok, watched = pthread_create(&thread, NULL, wake_when_interrupted, &waker) == 0;
+	bool ok, watched = thread_start(&thread, wake_when_interrupted, &waker) == 0;
 
 	ok = fhir_capability(in->parts.source, interrupt_flag(), capability, err);
 	atomic_store(&waker.done, true);

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/thread.h"
 #include "cmd/command.h"
 #include "cmd/database.h"
 #include "cmd/interrupt.h"
@@ -104,7 +105,7 @@ static int drive(const struct replaying *p, struct replay *replay, const char *z
 	struct err err;
 	bool seen;
 
-	if (pthread_create(&thread, NULL, work, &w) != 0) {
+	if (thread_start(&thread, work, &w) != 0) {
 		err_set(&err, ERR_NOMEM, "replay", "cannot start a thread");
 		return failed(p, zip, &err);
 	}

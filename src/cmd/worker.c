@@ -9,6 +9,7 @@
 #include "api/api.h"
 #include "api/metrics.h"
 #include "base/log.h"
+#include "base/thread.h"
 #include "cmd/command.h"
 #include "cmd/database.h"
 #include "cmd/engine.h"
@@ -100,7 +101,7 @@ static bool start_api(struct work *w, const struct config *config, struct err *e
 	w->api = api_start(&options, err);
 	if (!w->api)
 		return false;
-	w->api_running = pthread_create(&w->api_thread, NULL, run_api, w) == 0;
+	w->api_running = thread_start(&w->api_thread, run_api, w) == 0;
 	return w->api_running ||
 	       err_set(err, ERR_NOMEM, "worker", "cannot start a thread for health and metrics");
 }

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/thread.h"
 #include "flow/hand.h"
 #include "flow/internal.h"
 
@@ -219,7 +220,7 @@ struct flow_crew *flow_crew_open(const struct flow_settings *settings, struct er
 		hand_init(&crew->places[i].hand);
 	if (!make_gate(crew, err))
 		goto failed;
-	if (pthread_create(&crew->watcher, NULL, watch, crew) != 0) {
+	if (thread_start(&crew->watcher, watch, crew) != 0) {
 		err_set(err, ERR_NOMEM, "flow.crew", "cannot start a thread");
 		goto failed;
 	}

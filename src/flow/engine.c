@@ -198,9 +198,9 @@ struct flow_engine *flow_engine_start(const struct flow_settings *settings, stru
 	if (!copy_settings(e, settings, err) || !make_gate(e, err))
 		goto failed;
 	for (; e->worker_count < settings->workers; e->worker_count++)
-		if (pthread_create(&e->workers[e->worker_count], NULL, worker, e) != 0)
+		if (thread_start(&e->workers[e->worker_count], worker, e) != 0)
 			goto no_thread;
-	if (pthread_create(&e->control, NULL, control_main, e) != 0)
+	if (thread_start(&e->control, control_main, e) != 0)
 		goto no_thread;
 	e->control_started = true;
 	return e;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/thread.h"
 #include "flow/replay_impl.h"
 
 enum { TURN_MS = 20, RENEWALS = 4 };
@@ -183,7 +184,7 @@ static bool start_worker(struct replay *r, struct replay_worker *w, struct err *
 		return false;
 	w->r = r;
 	hand_init(&w->hand);
-	w->started = pthread_create(&w->thread, NULL, work, w) == 0;
+	w->started = thread_start(&w->thread, work, w) == 0;
 	if (w->started)
 		return true;
 	hand_destroy(&w->hand);

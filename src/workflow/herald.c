@@ -420,7 +420,7 @@ struct workflow_herald *workflow_herald_start(const struct workflow_settings *se
 	h->temporal = temporal_open(&connection, err);
 	if (!h->temporal)
 		goto failed;
-	h->running = pthread_create(&h->thread, NULL, herald, h) == 0;
+	h->running = thread_start(&h->thread, herald, h) == 0;
 	if (h->running)
 		return h;
 	err_set(err, ERR_NOMEM, "workflow.herald", "cannot start a thread");

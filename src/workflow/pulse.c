@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/thread.h"
 
 enum {
 	TURN_MS = 100,
@@ -68,7 +69,7 @@ struct pulse *pulse_new(struct err *err)
 	}
 	pthread_mutex_init(&p->lock, NULL);
 	pthread_cond_init(&p->changed, NULL);
-	if (pthread_create(&p->thread, NULL, beat_all, p) == 0)
+	if (thread_start(&p->thread, beat_all, p) == 0)
 		return p;
 	err_set(err, ERR_NOMEM, "workflow.pulse", "cannot start a thread");
 	free(p);
