@@ -231,6 +231,7 @@ static void answer_completed(struct temporal_worker *w, const Polled *p, const c
 	r.query_results = queries;
 	r.n_query_results = p->n_queries;
 	atomic_fetch_add(&w->counts.tasks, 1);
+	atomic_fetch_add(&w->counts.queries, (long long)p->n_queries);
 	/* UnhandledCommand (something happened meanwhile) and a task that timed out come again by
 	 * themselves; what is too large to be sent would come again for ever, unexplained */
 	if (!worker_answer(w, "RespondWorkflowTaskCompleted", &r,
