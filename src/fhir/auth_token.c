@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "base/thread.h"
 #include "fhir/auth_token.h"
 
 #include <openssl/crypto.h>
@@ -7,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+
+#include "base/thread.h"
 
 enum {
 	LEAD_MAX_MS = 60 * 1000, /* renew so long before the end, or a fifth of the life */

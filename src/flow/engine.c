@@ -10,13 +10,14 @@
  * One mutex guards the engine and what its runs say about their progress; no database or network
  * work is done while it is held. Locks are taken in the order engine, run.
  */
-#include "base/thread.h"
 #include "flow/engine_impl.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "base/thread.h"
 
 bool engine_stopping(struct flow_engine *e)
 {
@@ -178,7 +179,6 @@ static bool copy_settings(struct flow_engine *e, const struct flow_settings *s, 
 
 static void init_locks(struct flow_engine *e)
 {
-
 	pthread_mutex_init(&e->lock, NULL);
 	for (int i = 0; i < MAX_WORKERS; i++)
 		hand_init(&e->hands[i]);

@@ -11,7 +11,6 @@
 #include "flow/gate.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <time.h>
 

@@ -2,8 +2,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "fhir/map.h"
 #include "base/thread.h"
+#include "fhir/map.h"
 #include "flow/internal.h"
 #include "flow/owner.h"
 

@@ -8,7 +8,6 @@
 #include "secret/vault.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 

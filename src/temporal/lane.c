@@ -2,7 +2,6 @@
 #include "temporal/lane.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <time.h>
 
 #include "base/clock.h"

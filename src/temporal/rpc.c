@@ -17,7 +17,6 @@
 #include <grpc/support/log.h>
 #include <grpc/support/time.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -230,7 +229,6 @@ static void rpc_free(struct rpc *r)
 
 static void init_sync(struct rpc *r)
 {
-
 	thread_cond_init(&r->stopped);
 	pthread_mutex_init(&r->lock, NULL);
 }

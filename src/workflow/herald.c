@@ -395,7 +395,6 @@ static void *herald(void *arg)
 
 static void init_locks(struct workflow_herald *h)
 {
-
 	pthread_mutex_init(&h->lock, NULL);
 	thread_cond_init(&h->changed);
 }

@@ -372,6 +372,7 @@ int tool_worker(struct temporal *t, const char *queue, const sigset_t *term)
 	struct temporal_worker *w;
 	struct timespec tick = {0, 100 * 1000000};
 	struct err err = {0};
+
 	w = temporal_worker_start(t, &o, &err);
 	if (!w) {
 		fprintf(stderr, "%s: %s\n", err_code_name(err.code), err.text);
